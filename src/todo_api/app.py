@@ -1,0 +1,138 @@
+"""The table of contents: what the service is made of."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+
+from todo_api import docs
+from todo_api.auth.keys import shared_secrets
+from todo_api.auth.middleware import Guard
+from todo_api.auth.tokens import Expected
+from todo_api.config import Settings, SettingsError, load_settings
+from todo_api.db.engine import Database
+from todo_api.edge import Edge
+from todo_api.errors import (
+    ApiError,
+    BodyTooLarge,
+    FieldError,
+    InvalidInput,
+    MethodNotAllowed,
+    NoSuchPath,
+    OurBug,
+    from_database,
+    respond,
+)
+from todo_api.health import HealthController
+from todo_api.requests import StrictRequest, refuse_unknown_parameters
+from todo_api.tags.controller import TagController
+from todo_api.tasks.controller import TaskController
+
+MAX_BODY_BYTES: Final = 64 * 1024
+AnyRequest = Request[Any, Any, Any]
+_FOLLOW_SECONDS: Final = 0.5
+_LOG: Final = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> Litestar:
+    """The ASGI app. Nothing is opened before its lifespan starts."""
+    settings = settings or load_settings(os.environ, Path.cwd())
+    app = Litestar(
+        route_handlers=[TaskController, TagController, HealthController, *docs.routes(enabled=settings.docs_enabled)],
+        request_class=StrictRequest,
+        before_request=refuse_unknown_parameters,
+        request_max_body_size=MAX_BODY_BYTES,
+        lifespan=[_database(settings)],
+        openapi_config=docs.config() if settings.docs_enabled else None,
+        exception_handlers={
+            ApiError: _refuse,
+            HTTPException: _refuse_http,
+            asyncpg.PostgresError: _refuse_database,
+            asyncpg.InterfaceError: _refuse_database,
+            OSError: _refuse_database,
+            Exception: _refuse_bug,
+        },
+        logging_config=None,
+    )
+    guard = Guard(
+        app.asgi_handler,
+        shared_secrets(settings.secrets),
+        Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience),
+    )
+    app.asgi_handler = Edge(guard, settings.allowed_origins)
+    return app
+
+
+def _database(settings: Settings) -> Any:
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        if settings.database_url is None:
+            raise SettingsError("DATABASE_URL is unset: `todo-api run` starts the embedded PostgreSQL")
+        database = Database(
+            settings.database_url, pool_size=settings.db_pool_size, max_overflow=settings.db_max_overflow
+        )
+        await database.open()
+        app.state.database = database
+        follower = asyncio.create_task(_follow_parent())
+        try:
+            yield
+        finally:
+            follower.cancel()
+            await database.close()
+
+    return lifespan
+
+
+async def _follow_parent() -> None:
+    """Ends this worker, gracefully, when the process that started it was killed: nobody else would."""
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel sets no event
+        await asyncio.sleep(_FOLLOW_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _refuse(_: AnyRequest, error: ApiError) -> Response[Any]:
+    return respond(error)
+
+
+def _refuse_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
+    """What the framework itself refuses."""
+    match error.status_code:
+        case 404:
+            return respond(NoSuchPath())
+        case 405:
+            allowed = {method.strip() for method in (error.headers or {})["allow"].split(",")}
+            head = {"HEAD"} if "GET" in allowed else set()
+            return respond(MethodNotAllowed(), {"Allow": ", ".join(sorted(allowed | head))})
+        case 413:
+            return respond(BodyTooLarge())
+        case 400:
+            return respond(InvalidInput([FieldError(["body"], "A JSON object is needed", "missing")]))
+        case _:
+            return _refuse_bug(request, error)
+
+
+def _refuse_database(request: AnyRequest, error: Exception) -> Response[Any]:
+    refusal = from_database(error)
+    _LOG.log(
+        logging.ERROR if isinstance(refusal, OurBug) else logging.WARNING,
+        "database: %s: %s",
+        type(error).__name__,
+        refusal.code,
+        exc_info=error if isinstance(refusal, OurBug) else None,
+        extra={"request_id": request.scope["state"]["request_id"]},
+    )
+    return respond(refusal)
+
+
+def _refuse_bug(request: AnyRequest, error: Exception) -> Response[Any]:
+    _LOG.error("unhandled", exc_info=error, extra={"request_id": request.scope["state"]["request_id"]})
+    return respond(OurBug())

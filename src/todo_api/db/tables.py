@@ -1,0 +1,73 @@
+"""The schema, on one page.
+
+The owner is in every key: PostgreSQL itself refuses to tie one user's task to another user's tag, and `user_id` can
+distribute the tables over a cluster. See docs/decisions/0002-owner-in-every-key.md.
+"""
+
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+from advanced_alchemy.base import DefaultBase
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.orm import Mapped, mapped_column
+
+C_TEXT: Final = Text(collation="C")
+"""Ordered by code point, on every server alike, as Python orders `str`."""
+
+INSTANT: Final = TIMESTAMP(timezone=True)
+
+
+class TaskRow(DefaultBase):
+    __tablename__ = "tasks"
+
+    user_id: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    """1 High, 2 Medium, 3 Low: the order in which they sort."""
+    due_date: Mapped[date | None]
+    completed_at: Mapped[datetime | None] = mapped_column(INSTANT)
+    """The task is completed when this is set; there is no second column to disagree with it."""
+    created_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("now()"))
+    updated_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("now()"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+    __table_args__ = (
+        CheckConstraint("char_length(title) between 1 and 200", name="title_length"),
+        CheckConstraint("char_length(description) <= 1000", name="description_length"),
+        CheckConstraint("priority between 1 and 3", name="priority_known"),
+        Index("ix_tasks_created_at", "user_id", "created_at", "id"),
+    )
+
+
+class TagRow(DefaultBase):
+    """A name that a user's tasks may carry. It stays when its last task goes: no answer shows it then."""
+
+    __tablename__ = "tags"
+
+    user_id: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
+    name: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
+
+    __table_args__ = (CheckConstraint("char_length(name) between 1 and 50", name="name_length"),)
+
+
+class TaskTagRow(DefaultBase):
+    """The link carries the tag's name, so reading a task needs no look-up: docs/decisions/0003-links-by-name.md."""
+
+    __tablename__ = "task_tags"
+
+    user_id: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    tag: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["user_id", "task_id"], ["tasks.user_id", "tasks.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["user_id", "tag"], ["tags.user_id", "tags.name"]),
+        Index("ix_task_tags_tag", "user_id", "tag", "task_id"),
+    )
+
+
+METADATA: Final = DefaultBase.metadata

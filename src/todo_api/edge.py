@@ -1,0 +1,113 @@
+"""The outermost layer: what every request and every answer has, unknown paths and our own bugs included."""
+
+import logging
+import os
+import re
+from typing import Final
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from todo_api.errors import OriginNotAllowed, OurBug, send_error
+
+Headers = list[tuple[bytes, bytes]]
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_SECURITY: Final[Headers] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"vary", b"Origin"),
+]
+_PREFLIGHT: Final[Headers] = [
+    (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+    (b"access-control-allow-headers", b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key"),
+    (b"access-control-max-age", b"600"),
+]
+_EXPOSED: Final = (
+    b"ETag, Location, X-Request-ID, Retry-After, "
+    b"RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+)
+_LOG: Final = logging.getLogger(__name__)
+
+
+class _Answer:
+    """`send`, with what every answer has."""
+
+    def __init__(self, send: Send, scope: HTTPScope, allowed_origins: frozenset[bytes]) -> None:
+        self.send = send
+        self.method: str = scope["method"]
+        self.started = False
+        self.request_id = b""
+        origin: bytes | None = None
+        asks_for_method = False
+        for name, value in scope["headers"]:
+            if name == b"origin":
+                origin = value
+            elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                self.request_id = value
+            elif name == b"access-control-request-method":
+                asks_for_method = True
+        self.request_id = self.request_id or os.urandom(8).hex().encode()
+        self.bodiless = self.method == "HEAD"
+        self.preflight = self.method == "OPTIONS" and origin is not None and asks_for_method
+        self.origin_allowed = origin in allowed_origins
+        self.headers: Headers = [(b"x-request-id", self.request_id), *_SECURITY]
+        if origin is not None and self.origin_allowed:
+            self.headers += [
+                (b"access-control-allow-origin", origin),
+                (b"access-control-allow-credentials", b"true"),
+                (b"access-control-expose-headers", _EXPOSED),
+            ]
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            message["headers"] = [*message["headers"], *self.headers]
+            if self.method == "OPTIONS" and message["status"] == 405:
+                message["status"] = 204
+                self.bodiless = True
+                message["headers"] = [h for h in message["headers"] if not h[0].startswith(b"content-")]
+        elif message["type"] == "http.response.body" and self.bodiless:
+            message["body"] = b""
+        await self.send(message)
+
+
+class Edge:
+    """ASGI middleware: request id, security headers, CORS (WHATWG Fetch), HEAD and OPTIONS for every path.
+
+    The framework's CORS overwrites `Vary`, and tells refused origins that credentials are welcome; it has no HEAD, and
+    its OPTIONS knows one method of a path.
+    """
+
+    def __init__(self, app: ASGIApp, allowed_origins: frozenset[str]) -> None:
+        self.app = app
+        self.allowed_origins = frozenset(origin.encode() for origin in allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        sent = _Answer(send, scope, self.allowed_origins)
+        scope["state"]["request_id"] = sent.request_id.decode()
+        try:
+            if sent.preflight:
+                await self._preflight(sent)
+            else:
+                # The router answers HEAD as GET. OPTIONS it answers, as any method it has not, with what it allows.
+                if sent.method == "HEAD":
+                    scope["method"] = "GET"
+                elif sent.method == "OPTIONS":
+                    scope["method"] = "?"  # type: ignore[typeddict-item]
+                await self.app(scope, receive, sent)
+        except Exception:
+            _LOG.exception("unhandled", extra={"request_id": sent.request_id.decode()})
+            if sent.started:
+                raise
+            await send_error(sent, OurBug())
+
+    async def _preflight(self, sent: _Answer) -> None:
+        if not sent.origin_allowed:
+            await send_error(sent, OriginNotAllowed())
+            return
+        await sent({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
+        await sent({"type": "http.response.body", "body": b"", "more_body": False})

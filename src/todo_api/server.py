@@ -1,0 +1,79 @@
+"""Granian, told what the service needs of it."""
+
+import os
+import socket
+import sys
+from typing import Final
+
+import click
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from todo_api.auth.tokens import development_token
+from todo_api.config import Settings
+
+_HEADER_BYTES: Final = 16 * 1024
+_HEADER_MILLISECONDS: Final = 5000
+_DRAIN_SECONDS: Final = 25
+_EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+_BANNER_TOKEN_SECONDS: Final = 12 * 3600
+_BANNER_USER: Final = "ann"
+
+
+class PortTaken(Exception):
+    """Another process listens there; one line that says what to do."""
+
+
+def serve(settings: Settings, *, reuse_port: bool) -> None:
+    """Serves until SIGINT or SIGTERM, then drains.
+
+    Raises:
+        PortTaken: somebody else listens, and sharing was not asked for.
+    """
+    if not reuse_port:
+        _check_port(settings.host, settings.port)
+    # The workers read their settings from the environment.
+    os.environ["DATABASE_URL"] = settings.database_url or ""
+    if not settings.production:
+        _greet(settings)
+    server = Granian(
+        "todo_api.app:create_app",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS, max_buffer_size=_HEADER_BYTES),
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_DRAIN_SECONDS,
+        log_level=LogLevels(settings.log_level.lower()) if settings.production else LogLevels.warning,
+    )
+    server.serve()
+
+
+def _check_port(host: str, port: int) -> None:
+    """Granian shares ports: without this look, two servers would answer in turn."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}): stop what does or set PORT") from None
+
+
+def _greet(settings: Settings) -> None:
+    host = "localhost" if settings.host in _EVERY_ADDRESS else settings.host
+    base = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    token = development_token(
+        _BANNER_USER, settings.secrets[0], settings.jwt_issuer, settings.jwt_audience, _BANNER_TOKEN_SECONDS
+    )
+    click.echo(f"API   {base}/api/{{user_id}}/tasks")
+    if settings.docs_enabled:
+        click.echo(f"docs  {base}/docs")
+    click.echo(f"try   curl -H 'Authorization: Bearer {token}' {base}/api/{_BANNER_USER}/tasks")
+    sys.stdout.flush()

@@ -1,0 +1,115 @@
+"""What goes over the wire."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import force_setattr
+
+Priority = Literal["High", "Medium", "Low"]
+Instant = Annotated[datetime, Meta(tz=True)]
+NO_NUL = r"^[^\x00]*$"
+NOT_BLANK = r"^[^\x00]*[^\s\x00][^\x00]*$"
+
+Title = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=NOT_BLANK,
+        description="White space around it is dropped, and does not count.",
+        examples=["Buy milk"],
+    ),
+]
+Description = Annotated[str, Meta(max_length=1000, pattern=NO_NUL, examples=["Two litres, the fresh one"])]
+TagName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=50,
+        pattern=NOT_BLANK,
+        description="Case-sensitive. White space around it is dropped, and does not count.",
+        examples=["shopping"],
+    ),
+]
+Tags = Annotated[list[TagName], Meta(max_length=20, description="Duplicates collapse.")]
+
+
+class Task(Struct, frozen=True, gc=False, kw_only=False):
+    """A task, as every answer carries it."""
+
+    id: Annotated[UUID, Meta(description="Version 4, made by the server.")]
+    user_id: str
+    title: str
+    description: str | None
+    completed: bool
+    priority: Priority
+    due_date: date | None
+    tags: Annotated[list[str], Meta(description="Sorted by code point.")]
+    completed_at: Instant | None
+    created_at: Instant
+    updated_at: Instant
+    version: Annotated[int, Meta(ge=1, description="Starts at 1, one more with each change.")]
+
+
+class TaskCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new task."""
+
+    trimmed: ClassVar[frozenset[str]] = frozenset({"title", "tags"})
+
+    title: Title
+    description: Description | None = None
+    priority: Priority = "Medium"
+    due_date: date | None = None
+    tags: Tags = []
+
+    def __post_init__(self) -> None:
+        _tidy(self)
+
+
+class TaskUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes to a task. What is left out stays as it is; null clears `description` and `due_date`."""
+
+    trimmed: ClassVar[frozenset[str]] = frozenset({"title", "tags"})
+
+    title: Title | UnsetType = UNSET
+    description: Description | UnsetType | None = UNSET
+    completed: bool | UnsetType = UNSET
+    priority: Priority | UnsetType = UNSET
+    due_date: date | UnsetType | None = UNSET
+    tags: Annotated[Tags | UnsetType, Meta(description="Replaces the whole list.")] = UNSET
+
+    def __post_init__(self) -> None:
+        _tidy(self)
+
+    def sent(self) -> dict[str, Any]:
+        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
+
+
+class Completion(Struct, frozen=True, forbid_unknown_fields=True):
+    """What `complete` sets. Without a body it toggles."""
+
+    completed: bool
+
+
+class TaskPage(Struct, frozen=True):
+    data: list[Task]
+    total: Annotated[int | None, Meta(description="All matches, also on a page past the end.")]
+    limit: int
+    offset: int
+    next_cursor: str | None = None
+
+
+class TaskQuery(Struct, frozen=True, kw_only=True):
+    """Parameters of the list."""
+
+    limit: Annotated[int, Meta(ge=1, le=100, description="Tasks on a page.")] = 50
+    offset: Annotated[int, Meta(ge=0, le=100_000, description="Tasks to leave out before the page.")] = 0
+
+
+def _tidy(body: TaskCreate | TaskUpdate) -> None:
+    if isinstance(body.title, str):
+        force_setattr(body, "title", body.title.strip())
+    if isinstance(body.tags, list):
+        force_setattr(body, "tags", sorted({tag.strip() for tag in body.tags}))

@@ -1,0 +1,65 @@
+"""One PostgreSQL and, for each test process, one service."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from alembic import command as alembic
+
+from tests.client import Person, fresh_user
+from tests.service import Service, running
+from todo_api.db.embedded import embedded_postgres
+from todo_api.db.migrations import alembic_config
+
+_URL = "TEST_DATABASE_URL"
+_STARTED = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In the process that starts the others; they find the database in the environment."""
+    if not hasattr(config, "workerinput"):
+        stack = config.stash[_STARTED] = ExitStack()
+        home = stack.enter_context(tempfile.TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True))
+        Path(home).chmod(0o755)
+        url = stack.enter_context(embedded_postgres(Path(home), {"fsync": "off"}))
+        alembic.upgrade(alembic_config(url), "head")
+        os.environ[_URL] = url
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _STARTED in config.stash:
+        config.stash[_STARTED].close()
+
+
+@pytest.fixture(scope="session")
+def database_url() -> str:
+    return os.environ[_URL]
+
+
+@pytest.fixture(scope="session")
+def service(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("service"), {"DATABASE_URL": database_url}) as service:
+        yield service
+
+
+@pytest.fixture
+def ann(service: Service) -> Iterator[Person]:
+    with Person(service.url, fresh_user("ann")) as person:
+        yield person
+
+
+@pytest.fixture
+def bob(service: Service) -> Iterator[Person]:
+    with Person(service.url, fresh_user("bob")) as person:
+        yield person
+
+
+@pytest.fixture
+def anyone(service: Service) -> Iterator[httpx.Client]:
+    """Somebody who is not signed in."""
+    with httpx.Client(base_url=service.url, timeout=30) as client:
+        yield client

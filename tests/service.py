@@ -1,0 +1,82 @@
+"""The real service, as a process of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+SECRET = "a-secret-for-the-tests-0123456789abcdef"
+OTHER_SECRET = "the-secret-before-it-0123456789abcdefgh"
+ORIGIN = "http://localhost:3000"
+PROGRAM = Path(sys.executable).with_name("todo-api")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Nothing of this machine's but the way to programs."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return kept | {"BETTER_AUTH_SECRET": f"{SECRET},{OTHER_SECRET}", "PYTHONUNBUFFERED": "1"} | settings
+
+
+class Service:
+    """`todo-api run` in `directory`. Its output is in `log`."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, str], *options: str) -> None:
+        self.port = int(settings.get("PORT") or free_port())
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = directory / "service.log"
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [PROGRAM, "run", *options],
+                cwd=directory,
+                env=environment(**{**settings, "PORT": str(self.port)}),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until_it_answers(self, path: str = "/health/ready", seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError(f"the service ended with {self.process.returncode}: {self.log.read_text()}")
+            try:
+                if httpx.get(self.url + path, timeout=2).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise AssertionError(f"the service does not answer: {self.log.read_text()}")
+
+    def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
+        """Ends the service and returns its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(sign)
+        try:
+            return self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
+
+
+@contextmanager
+def running(directory: Path, settings: Mapping[str, str], *options: str) -> Iterator[Service]:
+    service = Service(directory, settings, *options)
+    try:
+        service.wait_until_it_answers()
+        yield service
+    finally:
+        service.stop()
