@@ -66,7 +66,7 @@ class OwnedRepository(SQLAlchemyAsyncQueryRepository):
     """One user's view of the database.
 
     The statements go to the driver as compiled, not through a session: that saves two of three round trips and half
-    of the CPU time (docs/decisions/0004-one-round-trip.md).
+    of the CPU time (docs/decisions/0001-the-driver-behind-the-repository.md).
     """
 
     def __init__(self, database: Database, me: str) -> None:

@@ -117,10 +117,11 @@ def _change(fields: frozenset[str]) -> Statement:
         "completed": completed,
         "toggled": case((seen.c.completed_at.is_(None), func.statement_timestamp())),
     }
-    columns = {_COLUMN_OF.get(field, field): values[field] for field in fields if field != "tags"}
-    differs = or_(*(seen.c[column].is_distinct_from(value) for column, value in columns.items()))
-    if "tags" in fields:
-        differs = or_(differs, seen.c.tags.is_distinct_from(_TAG_NAMES))
+    columns: dict[str, ColumnElement[Any]] = {
+        _COLUMN_OF.get(field, field): values[field] for field in sorted(fields - {"tags"})
+    }
+    sent = columns | ({"tags": _TAG_NAMES} if "tags" in fields else {})
+    differs = or_(*(seen.c[column].is_distinct_from(value) for column, value in sent.items()))
     changed = (
         change(TASKS)
         .where(TASKS.c.id == _ID, TASKS.c.version == seen.c.version, differs)

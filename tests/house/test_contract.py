@@ -1,0 +1,85 @@
+"""The OpenAPI document is the contract: it changes on purpose only, and it tells the truth."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.client import Person
+from todo_api.errors import ALL
+
+CONTRACT = Path(__file__).with_name("openapi.json")
+
+
+@pytest.fixture(scope="module")
+def document(service: Any) -> dict[str, Any]:
+    served: dict[str, Any] = httpx.get(f"{service.url}/openapi.json").json()
+    return served
+
+
+def test_the_document_is_the_one_agreed_on(document: dict[str, Any]) -> None:
+    """If it changed on purpose: `todo-api openapi --output tests/house/openapi.json`, and say so in the CHANGELOG."""
+    assert document == json.loads(CONTRACT.read_text())
+
+
+def test_operations_have_their_names(document: dict[str, Any]) -> None:
+    operations = {
+        (method.upper(), path): operation["operationId"]
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    assert operations == {
+        ("POST", "/api/{user_id}/tasks"): "createTask",
+        ("GET", "/api/{user_id}/tasks"): "listTasks",
+        ("GET", "/api/{user_id}/tasks/{task_id}"): "getTask",
+        ("PATCH", "/api/{user_id}/tasks/{task_id}"): "updateTask",
+        ("PUT", "/api/{user_id}/tasks/{task_id}"): "putTask",
+        ("DELETE", "/api/{user_id}/tasks/{task_id}"): "deleteTask",
+        ("PATCH", "/api/{user_id}/tasks/{task_id}/complete"): "toggleTaskCompletion",
+        ("GET", "/api/{user_id}/tags"): "listTags",
+        ("GET", "/health"): "getHealth",
+        ("GET", "/health/ready"): "getReadiness",
+    }
+
+
+def test_the_schemas_tell_the_truth(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    schemas = document["components"]["schemas"]
+    create, update = schemas["TaskCreate"], schemas["TaskUpdate"]
+    assert create["required"] == ["title"]
+    assert "required" not in update or update["required"] == []
+    for body in (create, update):
+        assert body["additionalProperties"] is False
+        assert body["properties"]["title"]["minLength"] == 1
+        assert body["properties"]["title"]["maxLength"] == 200
+        assert body["properties"]["tags"]["maxItems"] == 20
+        assert body["properties"]["tags"]["items"]["maxLength"] == 50
+    assert create["properties"]["priority"]["enum"] == ["High", "Low", "Medium"]
+    assert set(schemas["Task"]["required"]) == set(schemas["Task"]["properties"])
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+
+def test_every_operation_names_its_refusals(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            statuses = set(operation["responses"])
+            if path.startswith("/api/"):
+                assert {"400", "401", "403"} <= statuses
+                assert ("404" in statuses) == ("{task_id}" in path)
+                assert operation.get("security", document["security"]) == [{"bearer": []}]
+            else:
+                assert operation["security"] == [{}]
+
+
+def test_error_codes_are_unique() -> None:
+    codes = [error.code for error in ALL]
+    assert len(codes) == len(set(codes))
+
+
+def test_the_page_names_the_document_and_a_pinned_script(anyone: httpx.Client, ann: Person) -> None:
+    page = anyone.get("/docs")
+    assert page.status_code == 200
+    assert 'data-url="/docs/openapi.json"' in page.text
+    assert "@latest" not in page.text

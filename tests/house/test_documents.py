@@ -1,0 +1,83 @@
+"""What the documents name exists, and what exists is named."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.house.test_contract import CONTRACT
+from tests.service import Service, environment
+from todo_api.config import VARIABLES
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_settings_are_those_that_are_read() -> None:
+    table = re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE)
+    example = re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    source = re.findall(r'values(?:\.get\(|, |\[)"([A-Z_]+)"', (ROOT / "src/todo_api/config.py").read_text())
+    assert table == example == list(VARIABLES)
+    assert set(source) == set(VARIABLES)
+
+
+def test_the_routes_are_those_of_the_contract() -> None:
+    table = set(re.findall(r"^\| `([A-Z]+) (/\S+)` \|", README, re.MULTILINE))
+    contract = re.findall(
+        r'^ {4}"(/[^"]*)": \{|^ {6}"(get|put|post|patch|delete)": \{', CONTRACT.read_text(), re.MULTILINE
+    )
+    path, routes = "", set()
+    for new_path, method in contract:
+        path = new_path or path
+        if method:
+            routes.add((method.upper(), path))
+    assert table == routes
+
+
+def test_the_commands_exist() -> None:
+    for command in set(re.findall(r"`?todo-api ([a-z]+(?: upgrade)?)", README)):
+        done = subprocess.run(
+            [ROOT / ".venv/bin/todo-api", *command.split(), "--help"],
+            env=environment(),
+            check=False,
+            capture_output=True,
+        )
+        assert done.returncode == 0, command
+
+
+def test_the_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+)", README)) - {"alone"} <= targets
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")), ids=lambda page: page.name)
+def test_the_files_that_pages_name_exist(page: Path) -> None:
+    for name in re.findall(r"`((?:tests|src|docs|benchmarks|migrations)/[\w/.-]+)`", page.read_text()):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_first_session_works_as_printed(service: Service, tmp_path: Path) -> None:
+    section = README.split("## A first session")[1].split("\n## ")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    assert len(blocks) == 7
+    for block in blocks:
+        assert "task.json" not in block or (ROOT / ".gitignore").read_text().count("task.json")
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(f"{block}\necho" for block in blocks)],
+        cwd=tmp_path,
+        env=environment(API=service.url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = [line for line in done.stdout.splitlines() if line]
+    created, listed, changed, completed, tags, deleted = answers
+    assert '"title":"Buy milk"' in created
+    assert '"total":' in listed
+    assert '"tags":["home","shopping"]' in changed
+    assert '"completed":true' in completed
+    assert '"name":"home"' in tags
+    assert deleted == "204"

@@ -1,0 +1,81 @@
+"""Migrations go up, match the tables, go down to nothing and up again."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import anyio
+import asyncpg
+import pytest
+from alembic import command as alembic
+from alembic.script import ScriptDirectory
+
+from todo_api.db.migrations import alembic_config
+from todo_api.db.url import connect_arguments
+
+
+async def _run(url: str, sql: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(**connect_arguments(url))
+    try:
+        return list(await connection.fetch(sql))
+    finally:
+        await connection.close()
+
+
+def run(url: str, sql: str) -> list[asyncpg.Record]:
+    return anyio.run(_run, url, sql)
+
+
+@pytest.fixture
+def empty(database_url: str) -> Iterator[str]:
+    """The URL of a database of its own."""
+    name = f"empty_{uuid4().hex}"
+    run(database_url, f"create database {name}")
+    yield urlunsplit(urlsplit(database_url)._replace(path=f"/{name}"))
+    run(database_url, f"drop database {name} with (force)")
+
+
+def tables(url: str) -> set[str]:
+    return {row[0] for row in run(url, "select tablename from pg_tables where schemaname = 'public'")}
+
+
+def test_up_no_drift_down_up(empty: str) -> None:
+    config = alembic_config(empty)
+    for _ in range(2):
+        alembic.upgrade(config, "head")
+        alembic.check(config)
+        assert tables(empty) == {"alembic_version", "tasks", "tags", "task_tags"}
+        alembic.downgrade(config, "base")
+        assert tables(empty) == {"alembic_version"}
+
+
+def test_each_step_can_be_taken_back(empty: str) -> None:
+    config = alembic_config(empty)
+    revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+    for revision in revisions:
+        alembic.upgrade(config, revision)
+        alembic.downgrade(config, "-1")
+        alembic.upgrade(config, revision)
+
+
+def test_a_failing_migration_leaves_nothing(empty: str) -> None:
+    run(empty, "create table task_tags (squatter int)")
+    with pytest.raises(Exception, match="task_tags"):
+        alembic.upgrade(alembic_config(empty), "head")
+    assert tables(empty) == {"task_tags"}
+
+
+def test_the_owner_is_in_every_key(empty: str) -> None:
+    alembic.upgrade(alembic_config(empty), "head")
+    keys = run(
+        empty,
+        """
+        select conname, pg_get_constraintdef(oid) as definition from pg_constraint
+        where contype in ('p', 'f', 'u') and connamespace = 'public'::regnamespace
+            and conrelid <> 'alembic_version'::regclass
+        """,
+    )
+    assert len(keys) >= 5
+    for key in keys:
+        for columns in key["definition"].split("(")[1:]:
+            assert columns.startswith("user_id, "), key

@@ -1,0 +1,98 @@
+"""Lock 2: every statement is bound to its owner, and reads by an index of the owner's."""
+
+import gc
+import re
+from collections.abc import Iterator
+from itertools import chain, combinations
+
+import anyio
+import asyncpg
+import pytest
+
+from todo_api.db.engine import Statement
+from todo_api.db.tables import METADATA
+from todo_api.db.url import connect_arguments
+from todo_api.tags import repository as tags
+from todo_api.tasks import repository as tasks
+from todo_api.tasks.structs import TaskUpdate
+
+_TABLE = re.compile(rf"\b(FROM|JOIN|UPDATE|INTO|USING|,) ({'|'.join(METADATA.tables)})\b(?!\.| AS)")
+
+
+def shapes() -> Iterator[Statement]:
+    """Every shape of every memoised statement, and the constants."""
+    fields = TaskUpdate.__struct_fields__
+    subsets = chain.from_iterable(combinations(fields, size) for size in range(1, len(fields) + 1))
+    yield from (tasks._change(frozenset(subset)) for subset in subsets)
+    yield tasks._change(frozenset({"toggled"}))
+    yield from (tasks._create(tagged=tagged) for tagged in (True, False))
+    yield from (tasks._page(first=first) for first in (True, False))
+    yield from (tasks._GET, tasks._REMOVE, tasks._LOCK, tags._LIST)
+
+
+STATEMENTS = list(shapes())
+
+
+def scope(sql: str, position: int) -> str:
+    """The innermost parentheses around `position`: the CTE or subquery that a mention of a table belongs to."""
+    depth, start = 0, position
+    while start > 0 and depth <= 0:
+        start -= 1
+        depth += {"(": 1, ")": -1}.get(sql[start], 0)
+    depth, end = 0, position
+    while end < len(sql) and depth >= 0:
+        depth += {"(": 1, ")": -1}.get(sql[end], 0)
+        end += 1
+    return sql[start:end]
+
+
+def outermost(text: str) -> str:
+    """`text` without what is in parentheses inside it."""
+    text = text.removeprefix("(").removesuffix(")")
+    while (shorter := re.sub(r"\([^()]*\)", "", text)) != text:
+        text = shorter
+    return text
+
+
+def test_every_statement_is_looked_at() -> None:
+    known = {statement.sql for statement in STATEMENTS}
+    assert len(known) > 60
+    assert {each.sql for each in gc.get_objects() if isinstance(each, Statement)} <= known
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda statement: re.sub(r"\W+", " ", statement.sql)[:60])
+def test_each_mention_of_a_table_is_bound_to_its_owner(statement: Statement) -> None:
+    me = rf"\${statement.names.index('me') + 1}::VARCHAR"
+    mentions = list(_TABLE.finditer(statement.sql))
+    assert mentions
+    for mention in mentions:
+        around = scope(statement.sql, mention.start())
+        if mention[1] == "INTO":
+            assert re.search(rf"INTO {mention[2]} \(user_id, [^)]*\) (VALUES \(|SELECT ){me}", around), around
+        else:
+            assert re.search(rf"\b{mention[2]}\.user_id = {me}", around), around
+            assert " OR " not in outermost(around).partition("WHERE ")[2], around
+
+
+async def _plans(url: str) -> list[str]:
+    connection = await asyncpg.connect(**connect_arguments(url))
+    try:
+        # Empty tables are cheapest read whole: this asks whether an index could serve, as it must for large ones.
+        await connection.execute("set enable_seqscan = off; set enable_bitmapscan = off")
+        await connection.execute("set plan_cache_mode = force_generic_plan")
+        plans = []
+        for number, statement in enumerate(STATEMENTS):
+            await connection.execute(f"prepare s{number} as {statement.sql}")
+            nulls = ", ".join(["null"] * len(statement.names))
+            rows = await connection.fetch(f"explain execute s{number} ({nulls})")
+            plans.append("\n".join(row[0] for row in rows))
+        return plans
+    finally:
+        await connection.close()
+
+
+def test_each_read_can_use_an_index_of_its_owner(database_url: str) -> None:
+    for plan in anyio.run(_plans, database_url):
+        assert "Seq Scan" not in plan, plan
+        for condition in re.findall(r"Index Cond: (.*)", plan):
+            assert "user_id = " in condition, plan
