@@ -16,7 +16,7 @@ class Wire:
         parts = urlsplit(database_url)
         self._socket = unquote(parse_qs(parts.query)["host"][0]) + "/.s.PGSQL.5432"
         self._started = threading.Event()
-        self._loop = asyncio.new_event_loop()
+        self._connections: set[asyncio.Task[None]] = set()
         self.delay = 0.0
         self.round_trips = 0
         self.port = 0
@@ -26,18 +26,26 @@ class Wire:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres?sslmode=disable"
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._done.wait()
         server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
         upstream_reader, upstream_writer = await asyncio.open_unix_connection(self._socket)
         try:
             await asyncio.gather(self._to_server(reader, upstream_writer), self._to_client(upstream_reader, writer))
         finally:
+            self._connections.discard(task)
             writer.close()
             upstream_writer.close()
 
@@ -62,7 +70,7 @@ class Wire:
         writer.close()
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),), daemon=True)
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
         self._thread.start()
         assert self._started.wait(10)
 

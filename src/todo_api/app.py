@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -93,8 +94,8 @@ def _database(settings: Settings) -> Any:
 
 async def _follow_parent() -> None:
     """Ends this worker, gracefully, when the process that started it was killed: nobody else would."""
-    parent = os.getppid()
-    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel sets no event
+    parent = multiprocessing.parent_process()
+    while parent is None or os.getppid() == parent.pid:  # noqa: ASYNC110 - the kernel sets no event
         await asyncio.sleep(_FOLLOW_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,6 +1,7 @@
 """Granian, told what the service needs of it."""
 
 import os
+import signal
 import socket
 import sys
 from typing import Final
@@ -10,7 +11,9 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from litestar import Litestar
 
+from todo_api.app import create_app
 from todo_api.auth.tokens import development_token
 from todo_api.config import Settings
 
@@ -40,7 +43,6 @@ def serve(settings: Settings, *, reuse_port: bool) -> None:
         _greet(settings)
     server = Granian(
         "todo_api.app:create_app",
-        factory=True,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -52,7 +54,14 @@ def serve(settings: Settings, *, reuse_port: bool) -> None:
         workers_kill_timeout=_DRAIN_SECONDS,
         log_level=LogLevels(settings.log_level.lower()) if settings.production else LogLevels.warning,
     )
-    server.serve()
+    server.serve(target_loader=_load, wrap_loader=False)
+
+
+def _load() -> Litestar:
+    """The app, in a new worker, which has inherited the server's own signal handlers: there they would do nothing."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return create_app()
 
 
 def _check_port(host: str, port: int) -> None:

@@ -6,7 +6,6 @@ track of the server when a process is killed.
 
 import fcntl
 import os
-import shlex
 import shutil
 import subprocess
 import time
@@ -21,6 +20,7 @@ _NOBODY: Final = 65534
 _SOCKET_PATH_BYTES: Final = 107
 _SOCKET: Final = ".s.PGSQL.5432"
 _LOCK_SECONDS: Final = 5
+_START_SECONDS: Final = 60
 
 
 class EmbeddedError(Exception):
@@ -40,6 +40,8 @@ def embedded_postgres(home: Path, options: Mapping[str, str] | None = None) -> I
     data = home / "postgres"
     if len(os.fsencode(data / _SOCKET)) > _SOCKET_PATH_BYTES:
         raise EmbeddedError(f"TODO_API_HOME is too long a path for a Unix socket: set it to a shorter one than {home}")
+    if "," in str(home):
+        raise EmbeddedError("TODO_API_HOME has a comma, which PostgreSQL's clients split at: set it to a path without")
     home.mkdir(parents=True, exist_ok=True)
     programs = _programs()
     with _only_one(home):
@@ -47,11 +49,12 @@ def embedded_postgres(home: Path, options: Mapping[str, str] | None = None) -> I
         if not (data / "PG_VERSION").exists():
             _create(run, data)
         _stop(run, data)
-        _start(run, data, options or {})
+        server = _start(run, data, options or {})
         try:
             yield f"postgresql://postgres@/postgres?host={quote(str(data), safe='')}"
         finally:
             _stop(run, data)
+            server.wait()
 
 
 def _programs() -> Path:
@@ -100,14 +103,20 @@ class _Runner:
                 # Below a directory that only root may enter: nobody may enter it too, and nothing else.
                 self.prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 
-    def __call__(self, program: str, *arguments: str, log: Path) -> bool:
-        # Files, not pipes: the server inherits them, and a pipe would never end.
+    def start(self, program: str, *arguments: str, log: Path) -> subprocess.Popen[bytes]:
+        """In a session of its own: Ctrl-C is for us, and we stop the server after its clients."""
         with log.open("ab") as output:
-            command = [*self.prefix, str(self.programs / program), *arguments]
-            done = subprocess.run(
-                command, check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=log.parent
+            return subprocess.Popen(
+                [*self.prefix, str(self.programs / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=log.parent,
+                start_new_session=True,
             )
-        return done.returncode == 0
+
+    def __call__(self, program: str, *arguments: str, log: Path) -> bool:
+        return self.start(program, *arguments, log=log).wait() == 0
 
 
 def _create(run: _Runner, data: Path) -> None:
@@ -124,16 +133,25 @@ def _create(run: _Runner, data: Path) -> None:
     half.rename(data)
 
 
-def _start(run: _Runner, data: Path, options: Mapping[str, str]) -> None:
+def _start(run: _Runner, data: Path, options: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Started directly: pg_ctl would pass the paths through a shell."""
     log = data.with_name("postgres.log")
-    chosen = {"listen_addresses": "", "unix_socket_directories": f'"{data}"', "max_connections": "200", **options}
-    flags = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in chosen.items())
-    deadline = time.monotonic() + 10
-    while not run("pg_ctl", "-D", str(data), "-w", "-t", "60", "-o", flags, "start", log=log):
-        # The children of a killed server hold its memory for a moment.
+    directory = str(data).replace('"', '""')
+    chosen = {"listen_addresses": "", "unix_socket_directories": f'"{directory}"', "max_connections": "200", **options}
+    settings = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
+    deadline = time.monotonic() + _START_SECONDS
+    server = run.start("postgres", "-D", str(data), *settings, log=log)
+    while not run("pg_isready", "-q", "-h", str(data), log=log):
         if time.monotonic() > deadline:
+            server.kill()
+            server.wait()
             raise EmbeddedError(f"the embedded PostgreSQL does not start: see {log}")
-        time.sleep(0.5)
+        time.sleep(0.05)
+        if server.poll() is not None:
+            # The children of a killed server hold its memory for a moment.
+            time.sleep(0.5)
+            server = run.start("postgres", "-D", str(data), *settings, log=log)
+    return server
 
 
 def _stop(run: _Runner, data: Path) -> None:
