@@ -60,7 +60,7 @@ def test_the_files_that_pages_name_exist(page: Path) -> None:
 def test_the_first_session_works_as_printed(service: Service, tmp_path: Path) -> None:
     section = README.split("## A first session")[1].split("\n## ")[0]
     blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     for block in blocks:
         assert "task.json" not in block or (ROOT / ".gitignore").read_text().count("task.json")
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
@@ -74,9 +74,10 @@ def test_the_first_session_works_as_printed(service: Service, tmp_path: Path) ->
     )
     assert done.returncode == 0, done.stderr
     answers = [line for line in done.stdout.splitlines() if line]
-    created, listed, changed, completed, tags, deleted = answers
+    created, listed, searched, changed, completed, tags, deleted = answers
     assert '"title":"Buy milk"' in created
     assert '"total":' in listed
+    assert '"title":"Buy milk"' in searched
     assert '"tags":["home","shopping"]' in changed
     assert '"completed":true' in completed
     assert '"name":"home"' in tags

@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 
 from todo_api.db.migrations import alembic_config
 from todo_api.db.url import connect_arguments
+from todo_api.fold import fold, fold_title
 
 
 async def _run(url: str, sql: str) -> list[asyncpg.Record]:
@@ -79,3 +80,26 @@ def test_the_owner_is_in_every_key(empty: str) -> None:
     for key in keys:
         for columns in key["definition"].split("(")[1:]:
             assert columns.startswith("user_id, "), key
+
+
+def test_what_searches_look_at_is_filled_in_for_tasks_that_are_there(empty: str) -> None:
+    alembic.upgrade(alembic_config(empty), "0001")
+    run(
+        empty,
+        """
+        insert into tasks (user_id, id, title, description, priority)
+        select 'ann' || n % 7, gen_random_uuid(), 'STRAßE İ ' || n, case n % 2 when 1 then 'É' || n end, 1
+        from generate_series(1, 4100) as n
+        """,
+    )
+    run(empty, "insert into tags (user_id, name) select 'ann', 'ÉÉ' || n from generate_series(1, 2001) as n")
+    alembic.upgrade(alembic_config(empty), "head")
+    tasks = run(empty, "select title, description, title_folded, description_folded, stems::text from tasks")
+    assert len(tasks) == 4100
+    for task in tasks:
+        assert task["title_folded"] == fold_title(task["title"])
+        assert task["description_folded"] == fold(task["description"] or "")
+        assert "'strass'" in task["stems"]
+    tags = run(empty, "select name, name_folded from tags")
+    assert len(tags) == 2001
+    assert all(tag["name_folded"] == fold(tag["name"]) for tag in tags)

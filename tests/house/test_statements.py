@@ -3,7 +3,8 @@
 import gc
 import re
 from collections.abc import Iterator
-from itertools import chain, combinations
+from itertools import chain, combinations, product
+from typing import get_args
 
 import anyio
 import asyncpg
@@ -13,10 +14,25 @@ from todo_api.db.engine import Statement
 from todo_api.db.tables import METADATA
 from todo_api.db.url import connect_arguments
 from todo_api.tags import repository as tags
+from todo_api.tasks import listing
 from todo_api.tasks import repository as tasks
+from todo_api.tasks.listing import Filter, Shape, Start
+from todo_api.tasks.query import SortBy
 from todo_api.tasks.structs import TaskUpdate
 
 _TABLE = re.compile(rf"\b(FROM|JOIN|UPDATE|INTO|USING|,) ({'|'.join(METADATA.tables)})\b(?!\.| AS)")
+
+
+def list_shapes() -> Iterator[Shape]:
+    """Every way to a page with no condition, with each one and with all of them: they are independent of each other."""
+    alone: list[Filter] = ["pending", "completed", "priority", "any_tag", "all_tags", "due", "search"]
+    together: frozenset[Filter] = frozenset({"pending", "priority", "all_tags", "due", "search", "more_words"})
+    filters: list[frozenset[Filter]] = [frozenset(), *(frozenset({name}) for name in alone), together]
+    starts: list[Start] = ["first", "offset", "after", "after_undated"]
+    for chosen, sort_by, start in product(filters, get_args(SortBy), starts):
+        if sort_by == "due_date" or start != "after_undated":
+            for descending, counts in product((True, False), repeat=2):
+                yield Shape(filters=chosen, sort_by=sort_by, descending=descending, start=start, counts=counts)
 
 
 def shapes() -> Iterator[Statement]:
@@ -26,7 +42,7 @@ def shapes() -> Iterator[Statement]:
     yield from (tasks._change(frozenset(subset)) for subset in subsets)
     yield tasks._change(frozenset({"toggled"}))
     yield from (tasks._create(tagged=tagged) for tagged in (True, False))
-    yield from (tasks._page(first=first) for first in (True, False))
+    yield from map(listing.statement, list_shapes())
     yield from (tasks._GET, tasks._REMOVE, tasks._LOCK, tags._LIST)
 
 
@@ -56,7 +72,7 @@ def outermost(text: str) -> str:
 
 def test_every_statement_is_looked_at() -> None:
     known = {statement.sql for statement in STATEMENTS}
-    assert len(known) > 60
+    assert len(known) > 500
     assert {each.sql for each in gc.get_objects() if isinstance(each, Statement)} <= known
 
 
@@ -74,14 +90,14 @@ def test_each_mention_of_a_table_is_bound_to_its_owner(statement: Statement) -> 
             assert " OR " not in outermost(around).partition("WHERE ")[2], around
 
 
-async def _plans(url: str) -> list[str]:
+async def _plans(url: str, statements: list[Statement]) -> list[str]:
     connection = await asyncpg.connect(**connect_arguments(url))
     try:
         # Empty tables are cheapest read whole: this asks whether an index could serve, as it must for large ones.
-        await connection.execute("set enable_seqscan = off; set enable_bitmapscan = off")
+        await connection.execute("set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off")
         await connection.execute("set plan_cache_mode = force_generic_plan")
         plans = []
-        for number, statement in enumerate(STATEMENTS):
+        for number, statement in enumerate(statements):
             await connection.execute(f"prepare s{number} as {statement.sql}")
             nulls = ", ".join(["null"] * len(statement.names))
             rows = await connection.fetch(f"explain execute s{number} ({nulls})")
@@ -92,7 +108,28 @@ async def _plans(url: str) -> list[str]:
 
 
 def test_each_read_can_use_an_index_of_its_owner(database_url: str) -> None:
-    for plan in anyio.run(_plans, database_url):
+    for plan in anyio.run(_plans, database_url, STATEMENTS):
         assert "Seq Scan" not in plan, plan
         for condition in re.findall(r"Index Cond: (.*)", plan):
             assert "user_id = " in condition, plan
+
+
+def test_a_walk_follows_the_index_of_its_sort(database_url: str) -> None:
+    """It does not sort, and begins at its cursor: page 1000 costs what page 1 costs.
+
+    All other sorts are of one user's rows, as all that a statement reads is.
+    """
+    walks = [shape for shape in list_shapes() if not shape.gathers]
+    plans = anyio.run(_plans, database_url, [listing.statement(shape) for shape in walks])
+    for shape, plan in zip(walks, plans, strict=True):
+        index = f"ix_tasks_{shape.sort_by}"
+        assert index in plan, plan
+        assert not re.search(r"Sort Key: tasks\.", plan), plan
+        if shape.start == "after":
+            assert re.search(rf"{index} on tasks.*\n *Index Cond: .*ROW\(", plan), plan
+
+
+def test_a_search_with_a_total_reads_from_the_newest_on(database_url: str) -> None:
+    searches = [shape for shape in list_shapes() if shape.counts and shape.filters == {"search"}]
+    for plan in anyio.run(_plans, database_url, [listing.statement(shape) for shape in searches]):
+        assert "Index Scan Backward using ix_tasks_created_at" in plan, plan

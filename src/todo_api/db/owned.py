@@ -9,10 +9,10 @@ from typing import Any, Final, cast
 import asyncpg
 from advanced_alchemy.repository import SQLAlchemyAsyncQueryRepository
 from sqlalchemy import (
-    CTE,
     ColumnElement,
     Delete,
     FromClause,
+    ScalarSelect,
     Select,
     Table,
     Text,
@@ -57,9 +57,14 @@ def remove(table: Table) -> Delete:
     return delete(table).where(table.c.user_id == ME)
 
 
-def out_of(step: CTE, *columns: ColumnElement[Any]) -> Select[Any]:
+def out_of(step: FromClause, *columns: ColumnElement[Any]) -> Select[Any]:
     """What an earlier step of the same statement gave."""
     return select(*(columns or step.c)).select_from(step)
+
+
+def once(value: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """`value`, worked out once for the statement, not for each row."""
+    return select(value).scalar_subquery()
 
 
 class OwnedRepository(SQLAlchemyAsyncQueryRepository):

@@ -9,8 +9,8 @@ from typing import Final
 from uuid import UUID
 
 from advanced_alchemy.base import DefaultBase
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, SmallInteger, Text, text
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy import CheckConstraint, Computed, ForeignKeyConstraint, Index, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import TIMESTAMP, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 C_TEXT: Final = Text(collation="C")
@@ -34,12 +34,25 @@ class TaskRow(DefaultBase):
     created_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("now()"))
     version: Mapped[int] = mapped_column(server_default=text("1"))
+    title_folded: Mapped[str] = mapped_column(C_TEXT)
+    """By `fold_title`; what title sorts and searches look at."""
+    description_folded: Mapped[str] = mapped_column(C_TEXT)
+    """By `fold`; empty when there is no description."""
+    stems: Mapped[str] = mapped_column(
+        TSVECTOR,
+        Computed("strip(to_tsvector('english'::regconfig, (title_folded || ' '::text) || description_folded))"),
+    )
 
     __table_args__ = (
         CheckConstraint("char_length(title) between 1 and 200", name="title_length"),
         CheckConstraint("char_length(description) <= 1000", name="description_length"),
         CheckConstraint("priority between 1 and 3", name="priority_known"),
+        # One for each sort: docs/decisions/0031-how-a-page-is-found.md.
         Index("ix_tasks_created_at", "user_id", "created_at", "id"),
+        Index("ix_tasks_updated_at", "user_id", "updated_at", "id"),
+        Index("ix_tasks_title", "user_id", "title_folded", "id"),
+        Index("ix_tasks_due_date", "user_id", "due_date", "id"),
+        Index("ix_tasks_priority", "user_id", "priority", "id"),
     )
 
 
@@ -50,8 +63,13 @@ class TagRow(DefaultBase):
 
     user_id: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
     name: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
+    name_folded: Mapped[str] = mapped_column(C_TEXT)
+    """By `fold`; what a search for a prefix looks at."""
 
-    __table_args__ = (CheckConstraint("char_length(name) between 1 and 50", name="name_length"),)
+    __table_args__ = (
+        CheckConstraint("char_length(name) between 1 and 50", name="name_length"),
+        Index("ix_tags_name_folded", "user_id", "name_folded"),
+    )
 
 
 class TaskTagRow(DefaultBase):

@@ -6,7 +6,7 @@ from litestar.di import NamedDependency, Provide
 from todo_api.docs import answers
 from todo_api.requests import StrictRequest
 from todo_api.tags.repository import TagRepository
-from todo_api.tags.structs import TagWithUsage
+from todo_api.tags.structs import TagQuery, TagWithUsage
 
 
 def _tags(request: StrictRequest) -> TagRepository:
@@ -23,6 +23,7 @@ class TagController(Controller):
         summary="The tags in use, most used first",
         response_description="For autocomplete.",
         responses=answers(400, 401, 403),
+        query=TagQuery,
     )
-    async def list_tags(self, tags: NamedDependency[TagRepository]) -> list[TagWithUsage]:
-        return await tags.used()
+    async def list_tags(self, tags: NamedDependency[TagRepository], request: StrictRequest) -> list[TagWithUsage]:
+        return await tags.used(request.parameters(TagQuery))

@@ -9,12 +9,28 @@ from litestar.params import FromPath, JSONBody
 from todo_api.docs import answers
 from todo_api.errors import TaskNotFound
 from todo_api.requests import StrictRequest
+from todo_api.tasks.paging import TaskList
+from todo_api.tasks.query import TaskQuery
 from todo_api.tasks.repository import TaskRepository
-from todo_api.tasks.structs import Completion, Task, TaskCreate, TaskPage, TaskQuery, TaskUpdate
+from todo_api.tasks.structs import Completion, Task, TaskCreate, TaskPage, TaskUpdate
+
+_LIST = """
+Filters combine with AND. Without any, the newest tasks come first.
+
+Pages are walked by `cursor`: send the `next_cursor` of a page, with the same filters and sort, until it is null. No
+task that keeps its place in the order is skipped or repeated, whatever is created, changed or deleted meanwhile, and
+every page costs the same; a task whose sort key changes is met where it then is. A cursor is good for its user,
+filters and sort only, and is 400 elsewhere; `limit` and `with_total` may change. Pages by `offset` shift when tasks
+come and go.
+""".strip()
 
 
 def _tasks(request: StrictRequest) -> TaskRepository:
     return TaskRepository(request.app.state.database, request.user)
+
+
+def _list(request: StrictRequest) -> TaskList:
+    return TaskList(request.app.state.database, request.user)
 
 
 def _id(task_id: str) -> UUID:
@@ -45,13 +61,15 @@ class TaskController(Controller):
 
     @get(
         operation_id="listTasks",
-        summary="List tasks, newest first",
+        summary="List tasks: filter, search, sort, page",
+        description=_LIST,
         response_description="A page of tasks.",
         responses=answers(400, 401, 403),
         query=TaskQuery,
+        dependencies={"task_list": Provide(_list, sync_to_thread=False)},
     )
-    async def list_tasks(self, tasks: NamedDependency[TaskRepository], request: StrictRequest) -> TaskPage:
-        return await tasks.page(request.parameters(TaskQuery))
+    async def list_tasks(self, task_list: NamedDependency[TaskList], request: StrictRequest) -> TaskPage:
+        return await task_list.page(request.parameters(TaskQuery))
 
     @get("/{task_id:str}", operation_id="getTask", summary="One task", responses=answers(400, 401, 403, 404))
     async def get_task(self, tasks: NamedDependency[TaskRepository], task_id: FromPath[str]) -> Task:

@@ -95,17 +95,14 @@ class Completion(Struct, frozen=True, forbid_unknown_fields=True):
 
 class TaskPage(Struct, frozen=True):
     data: list[Task]
-    total: Annotated[int | None, Meta(description="All matches, also on a page past the end.")]
+    total: Annotated[
+        int | None, Meta(description="All matches, also on a page past the end; null when they were not counted.")
+    ]
     limit: int
-    offset: int
-    next_cursor: str | None = None
-
-
-class TaskQuery(Struct, frozen=True, kw_only=True):
-    """Parameters of the list."""
-
-    limit: Annotated[int, Meta(ge=1, le=100, description="Tasks on a page.")] = 50
-    offset: Annotated[int, Meta(ge=0, le=100_000, description="Tasks to leave out before the page.")] = 0
+    offset: Annotated[int, Meta(description="As asked for; 0 with a cursor.")]
+    next_cursor: Annotated[
+        str | None, Meta(description="Opaque: the `cursor` of the next page. Null on the last page.")
+    ]
 
 
 def _tidy(body: TaskCreate | TaskUpdate) -> None:
