@@ -14,6 +14,7 @@ from todo_api.db.tables import METADATA
 from todo_api.db.url import connect_arguments
 from todo_api.tags import repository as tags
 from todo_api.tasks import repository as tasks
+from todo_api.tasks import stale
 from todo_api.tasks.structs import TaskUpdate
 
 _TABLE = re.compile(rf"\b(FROM|JOIN|UPDATE|INTO|USING|,) ({'|'.join(METADATA.tables)})\b(?!\.| AS)")
@@ -21,13 +22,13 @@ _TABLE = re.compile(rf"\b(FROM|JOIN|UPDATE|INTO|USING|,) ({'|'.join(METADATA.tab
 
 def shapes() -> Iterator[Statement]:
     """Every shape of every memoised statement, and the constants."""
-    fields = TaskUpdate.__struct_fields__
-    subsets = chain.from_iterable(combinations(fields, size) for size in range(1, len(fields) + 1))
-    yield from (tasks._change(frozenset(subset)) for subset in subsets)
-    yield tasks._change(frozenset({"toggled"}))
-    yield from (tasks._create(tagged=tagged) for tagged in (True, False))
+    names = TaskUpdate.__struct_fields__
+    subsets = chain.from_iterable(combinations(names, size) for size in range(1, len(names) + 1))
+    for fields in [*map(frozenset, subsets), frozenset({"toggled"})]:
+        yield from (tasks._change(fields, matched=matched) for matched in (True, False))
+    yield from (tasks._create(tagged=tagged, keyed=keyed) for tagged in (True, False) for keyed in (True, False))
     yield from (tasks._page(first=first) for first in (True, False))
-    yield from (tasks._GET, tasks._REMOVE, tasks._LOCK, tags._LIST)
+    yield from (tasks._GET, tasks._REMOVE, tasks._LOCK, stale.LOOK, stale.REMOVE, tags._LIST)
 
 
 STATEMENTS = list(shapes())
@@ -56,7 +57,7 @@ def outermost(text: str) -> str:
 
 def test_every_statement_is_looked_at() -> None:
     known = {statement.sql for statement in STATEMENTS}
-    assert len(known) > 60
+    assert len(known) > 120
     assert {each.sql for each in gc.get_objects() if isinstance(each, Statement)} <= known
 
 
