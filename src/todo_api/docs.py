@@ -4,7 +4,7 @@ The framework's document is corrected where it does not tell the truth: it drops
 objects and struct docstrings, and knows errors of another shape. msgspec's own schemas say it all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, get_args
 
 import msgspec
@@ -18,11 +18,13 @@ from litestar.routes import HTTPRoute
 
 from todo_api import __doc__ as summary
 from todo_api import __version__
+from todo_api.conditions import PARAMETERS
 from todo_api.errors import (
     ApiError,
     DatabaseAway,
     Error,
     FieldError,
+    IdempotencyKeyReused,
     InvalidInput,
     NotAuthenticated,
     NotYourPath,
@@ -39,6 +41,7 @@ _REFUSALS: Final[dict[int, ApiError]] = {
     401: NotAuthenticated(),
     403: NotYourPath(),
     404: TaskNotFound(),
+    409: IdempotencyKeyReused(),
     503: DatabaseAway(),
 }
 _HEADERS: Final[dict[int, dict[str, str]]] = {
@@ -46,6 +49,17 @@ _HEADERS: Final[dict[int, dict[str, str]]] = {
     401: {"WWW-Authenticate": "`Bearer`, RFC 6750."},
     503: {"Retry-After": "Seconds to wait."},
 }
+_CONDITION_HEADERS: Final[dict[str, dict[int, dict[str, str]]]] = {
+    "If-Match": {200: {"ETag": "Of the task."}, 412: {"ETag": "Of the current task."}},
+    "If-None-Match": {200: {"ETag": "Of this answer's data."}, 304: {"ETag": "Of the data, as the client has it."}},
+    "Idempotency-Key": {
+        201: {
+            "ETag": "Of the task as it was created.",
+            "Idempotency-Replayed": "`true` where this is the answer of an earlier request with the same key.",
+        }
+    },
+}
+"""What answers carry where a request may carry one of these."""
 _PATH_PARAMETERS: Final = {
     "user_id": {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"},
@@ -56,6 +70,11 @@ _PATH_PARAMETERS: Final = {
 _DESCRIPTION: Final = """
 Tasks and tags of many users, strictly apart. Send the JWT that Better Auth issues as `Authorization: Bearer <JWT>`; the
 `user_id` in the path must be its `sub`.
+
+Two devices of one user do not lose each other's edits, and a bad network creates no task twice: send new tasks with an
+`Idempotency-Key`, and changes with `If-Match` for the version that they were made on. On 412, take `current` as the new
+copy; if no field of the change is in `changed`, send it again for that version, else ask the user. What got no answer
+is sent again as it was.
 
 Every answer carries `X-Request-ID`. Besides the answers listed with an operation there are, with the body `Error`: 404
 for an unknown path, 405 with `Allow`, 413 for a body over 64 KiB, 415 for a body that is not `application/json`, and
@@ -80,6 +99,7 @@ def document(app: Litestar) -> Document:
     doc: Document = app.openapi_schema.to_schema()
     handlers = {handler.operation_id: handler for handler in _handlers(app)}
     structs = {struct for handler in handlers.values() for struct in _structs_of(handler)}
+    structs |= {type(refusal.body()) for handler in handlers.values() for refusal in _refusals(handler)}
     _, doc["components"]["schemas"] = msgspec.json.schema_components(
         sorted([*structs, Error, ValidationError], key=lambda struct: struct.__name__), ref_template=_REF
     )
@@ -88,8 +108,14 @@ def document(app: Litestar) -> Document:
             handler = handlers[operation["operationId"]]
             parameters = [_path_parameter(parameter["name"]) for parameter in operation.get("parameters", ())]
             operation["parameters"] = parameters + list(_query_parameters(handler.opt.get("query")))
+            conditions = handler.opt.get("headers", ())
+            operation["parameters"] += [_header_parameter(name) for name in conditions]
+            operation["responses"] |= {str(each.status): {"description": each.detail} for each in _refusals(handler)}
+            if "If-None-Match" in conditions:
+                operation["responses"]["304"] = {"description": "The client has it already."}
+            refusals = _REFUSALS | {each.status: each for each in _refusals(handler)}
             for status, answer in operation["responses"].items():
-                _complete(int(status), answer)
+                _complete(int(status), answer, refusals, conditions)
     return doc
 
 
@@ -112,6 +138,16 @@ def _structs(annotation: Any) -> Iterator[type[msgspec.Struct]]:
         yield from _structs(part)
 
 
+def _refusals(handler: HTTPRouteHandler) -> list[ApiError]:
+    """Those that this operation alone knows."""
+    refusals: list[ApiError] = handler.opt.get("refusals", [])
+    return refusals
+
+
+def _header_parameter(name: str) -> Document:
+    return {"name": name, "in": "header", "required": False, **PARAMETERS[name]}
+
+
 def _path_parameter(name: str) -> Document:
     return {"name": name, "in": "path", "required": True, **_PATH_PARAMETERS[name]}
 
@@ -124,13 +160,15 @@ def _query_parameters(struct: type[msgspec.Struct] | None) -> Iterator[Document]
             yield {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
 
-def _complete(status: int, answer: Document) -> None:
+def _complete(status: int, answer: Document, refusals: dict[int, ApiError], conditions: Iterable[str]) -> None:
     headers = {"X-Request-ID": "Identifies the request in the log.", **_HEADERS.get(status, {})}
+    for condition in conditions:
+        headers |= _CONDITION_HEADERS[condition].get(status, {})
     answer["headers"] = {
         name: {"schema": {"type": "string"}, "description": text} for name, text in sorted(headers.items())
     }
-    if status in _REFUSALS:
-        body = _REFUSALS[status].body()
+    if status in refusals:
+        body = refusals[status].body()
         schema = {"$ref": _REF.format(name=type(body).__name__)}
         answer["content"] = {"application/json": {"schema": schema, "example": msgspec.to_builtins(body)}}
 

@@ -24,7 +24,7 @@ _PREFLIGHT: Final[Headers] = [
     (b"access-control-max-age", b"600"),
 ]
 _EXPOSED: Final = (
-    b"ETag, Location, X-Request-ID, Retry-After, "
+    b"ETag, Location, Idempotency-Replayed, X-Request-ID, Retry-After, "
     b"RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 )
 _LOG: Final = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ class FieldError(msgspec.Struct, frozen=True):
     """One thing wrong with the input."""
 
     loc: list[str | int]
-    """Where: `body`, `query` or `path`, then the field, then the position in a list."""
+    """Where: `body`, `query`, `path` or `header`, then the field, then the position in a list."""
     msg: str
     type: str
     """A stable word, pydantic's where it has one."""
@@ -41,8 +41,11 @@ class ApiError(Exception):
     detail: ClassVar[str]
     headers: ClassVar[dict[str, str]] = {}
 
-    def body(self) -> Error | ValidationError:
+    def body(self) -> msgspec.Struct:
         return Error(self.detail, self.code)
+
+    def header_lines(self) -> dict[str, str]:
+        return self.headers
 
 
 class InvalidInput(ApiError):
@@ -80,6 +83,26 @@ class TaskNotFound(ApiError):
 
 class MethodNotAllowed(ApiError):
     status, code, detail = 405, "method_not_allowed", "This path does not answer this method; see `Allow`."
+
+
+class IdempotencyKeyReused(ApiError):
+    status, code = 409, "idempotency_key_reused"
+    detail = "This Idempotency-Key came with another body before. Make up a new one for each task."
+
+
+class StaleVersion(ApiError):
+    status, code, detail = 412, "stale_version", "The task has another version by now than If-Match names."
+
+    def __init__(self, answer: msgspec.Struct, etag: str) -> None:
+        super().__init__(answer, etag)
+        self.answer = answer
+        self.etag = etag
+
+    def body(self) -> msgspec.Struct:
+        return self.answer
+
+    def header_lines(self) -> dict[str, str]:
+        return {"ETag": self.etag}
 
 
 class BodyTooLarge(ApiError):
@@ -127,7 +150,10 @@ def from_database(error: Exception) -> ApiError:
 
 def respond(error: ApiError, headers: dict[str, str] | None = None) -> Response[Any]:
     return Response(
-        error.body(), status_code=error.status, headers={**error.headers, **(headers or {})}, media_type=MediaType.JSON
+        error.body(),
+        status_code=error.status,
+        headers={**error.header_lines(), **(headers or {})},
+        media_type=MediaType.JSON,
     )
 
 
@@ -135,7 +161,7 @@ async def send_error(send: Send, error: ApiError, headers: dict[str, str] | None
     """The same answer as `respond`, from outside the framework's routing."""
     body = msgspec.json.encode(error.body())
     lines = {
-        **error.headers,
+        **error.header_lines(),
         **(headers or {}),
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),

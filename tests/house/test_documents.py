@@ -57,24 +57,31 @@ def test_the_files_that_pages_name_exist(page: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
-def test_the_first_session_works_as_printed(service: Service, tmp_path: Path) -> None:
-    section = README.split("## A first session")[1].split("\n## ")[0]
-    blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
-    assert len(blocks) == 8
+def blocks_of(section: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", README.split(f"## {section}\n")[1].split("\n## ")[0], re.DOTALL)
+
+
+def run(blocks: list[str], service: Service, directory: Path) -> list[str]:
+    """Lines of output, when the blocks are pasted one after the other."""
     for block in blocks:
         assert "task.json" not in block or (ROOT / ".gitignore").read_text().count("task.json")
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    (directory / ".venv").symlink_to(ROOT / ".venv")
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(f"{block}\necho" for block in blocks)],
-        cwd=tmp_path,
+        cwd=directory,
         env=environment(API=service.url),
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    answers = [line for line in done.stdout.splitlines() if line]
-    created, listed, searched, changed, completed, tags, deleted = answers
+    return [line for line in done.stdout.splitlines() if line]
+
+
+def test_the_first_session_works_as_printed(service: Service, tmp_path: Path) -> None:
+    blocks = blocks_of("A first session")
+    assert len(blocks) == 8
+    created, listed, searched, changed, completed, tags, deleted = run(blocks, service, tmp_path)
     assert '"title":"Buy milk"' in created
     assert '"total":' in listed
     assert '"title":"Buy milk"' in searched
@@ -82,3 +89,18 @@ def test_the_first_session_works_as_printed(service: Service, tmp_path: Path) ->
     assert '"completed":true' in completed
     assert '"name":"home"' in tags
     assert deleted == "204"
+
+
+def test_conflict_and_retry_work_as_printed(service: Service, tmp_path: Path) -> None:
+    blocks = blocks_of("No edit lost, no task twice")
+    assert len(blocks) == 5
+    answers = run([blocks_of("A first session")[0], *blocks], service, tmp_path)
+    created, replayed, changed, refused, changed_again, known = answers
+    assert '"title":"Buy bread"' in created
+    assert replayed == created
+    assert '"tags":["bakery"]' in changed
+    assert '"changed":["tags"]' in refused
+    assert '"code":"stale_version"' in refused
+    assert '"title":"Buy rye bread"' in changed_again
+    assert '"version":3' in changed_again
+    assert known == "304"

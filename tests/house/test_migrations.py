@@ -45,7 +45,7 @@ def test_up_no_drift_down_up(empty: str) -> None:
     for _ in range(2):
         alembic.upgrade(config, "head")
         alembic.check(config)
-        assert tables(empty) == {"alembic_version", "tasks", "tags", "task_tags"}
+        assert tables(empty) == {"alembic_version", "tasks", "tags", "task_tags", "idempotency_keys"}
         alembic.downgrade(config, "base")
         assert tables(empty) == {"alembic_version"}
 

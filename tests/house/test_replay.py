@@ -8,11 +8,13 @@ from tests.client import Person, fresh_user
 from tests.house.day import steps
 from tests.service import Service
 
-_VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|(?<=\"next_cursor\":\")[\w-]+")
+_VARYING = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|\b[0-9a-f]{32}\b|(?<=\"next_cursor\":\")[\w-]+"
+)
 
 
 class Transcript:
-    """What a person was answered, with ids, instants and cursors numbered in order of appearance."""
+    """What a person was answered, with ids, instants, cursors and ETags of lists numbered in order of appearance."""
 
     def __init__(self, person: Person) -> None:
         self.person = person

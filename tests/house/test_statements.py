@@ -14,7 +14,7 @@ from todo_api.db.engine import Statement
 from todo_api.db.tables import METADATA
 from todo_api.db.url import connect_arguments
 from todo_api.tags import repository as tags
-from todo_api.tasks import listing
+from todo_api.tasks import listing, stale
 from todo_api.tasks import repository as tasks
 from todo_api.tasks.listing import Filter, Shape, Start
 from todo_api.tasks.query import SortBy
@@ -37,13 +37,13 @@ def list_shapes() -> Iterator[Shape]:
 
 def shapes() -> Iterator[Statement]:
     """Every shape of every memoised statement, and the constants."""
-    fields = TaskUpdate.__struct_fields__
-    subsets = chain.from_iterable(combinations(fields, size) for size in range(1, len(fields) + 1))
-    yield from (tasks._change(frozenset(subset)) for subset in subsets)
-    yield tasks._change(frozenset({"toggled"}))
-    yield from (tasks._create(tagged=tagged) for tagged in (True, False))
+    names = TaskUpdate.__struct_fields__
+    subsets = chain.from_iterable(combinations(names, size) for size in range(1, len(names) + 1))
+    for fields in [*map(frozenset, subsets), frozenset({"toggled"})]:
+        yield from (tasks._change(fields, matched=matched) for matched in (True, False))
+    yield from (tasks._create(tagged=tagged, keyed=keyed) for tagged in (True, False) for keyed in (True, False))
     yield from map(listing.statement, list_shapes())
-    yield from (tasks._GET, tasks._REMOVE, tasks._LOCK, tags._LIST)
+    yield from (tasks._GET, tasks._REMOVE, tasks._LOCK, stale.LOOK, stale.REMOVE, tags._LIST)
 
 
 STATEMENTS = list(shapes())

@@ -25,11 +25,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from todo_api.db.engine import Database, Statement
-from todo_api.db.tables import TagRow, TaskRow, TaskTagRow
+from todo_api.db.tables import IdempotencyKeyRow, TagRow, TaskRow, TaskTagRow
 
 TASKS: Final = cast("Table", TaskRow.__table__)
 TAGS: Final = cast("Table", TagRow.__table__)
 TASK_TAGS: Final = cast("Table", TaskTagRow.__table__)
+IDEMPOTENCY_KEYS: Final = cast("Table", IdempotencyKeyRow.__table__)
 ME: Final = bindparam("me", type_=Text)
 
 
@@ -43,10 +44,14 @@ def add(table: Table, values: Mapping[str, Any]) -> Insert:
     return insert(table).values(user_id=ME, **values)
 
 
+def add_from(table: Table, values: Mapping[str, ColumnElement[Any]], *sources: FromClause) -> Insert:
+    """A new row of mine for each row of `sources`."""
+    return insert(table).from_select(["user_id", *values], select(ME, *values.values()).select_from(*sources))
+
+
 def add_each(table: Table, values: Mapping[str, ColumnElement[Any]], *sources: FromClause) -> Insert:
     """A new row of mine for each row of `sources`, but those that are there already."""
-    source = select(ME, *values.values()).select_from(*sources)
-    return insert(table).from_select(["user_id", *values], source).on_conflict_do_nothing()
+    return add_from(table, values, *sources).on_conflict_do_nothing()
 
 
 def change(table: Table) -> Update:

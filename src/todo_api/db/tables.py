@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from advanced_alchemy.base import DefaultBase
-from sqlalchemy import CheckConstraint, Computed, ForeignKeyConstraint, Index, SmallInteger, Text, text
+from sqlalchemy import ARRAY, CheckConstraint, Computed, ForeignKeyConstraint, Index, Integer, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -42,6 +42,10 @@ class TaskRow(DefaultBase):
         TSVECTOR,
         Computed("strip(to_tsvector('english'::regconfig, (title_folded || ' '::text) || description_folded))"),
     )
+    field_versions: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    """The version in which each field changed last, in the order of `tasks.structs.FIELDS`; where it says nothing: this
+    one, at the latest. docs/decisions/0070-what-a-stale-client-is-told.md
+    """
 
     __table_args__ = (
         CheckConstraint("char_length(title) between 1 and 200", name="title_length"),
@@ -86,6 +90,24 @@ class TaskTagRow(DefaultBase):
         ForeignKeyConstraint(["user_id", "tag"], ["tags.user_id", "tags.name"]),
         Index("ix_task_tags_tag", "user_id", "tag", "task_id"),
     )
+
+
+class IdempotencyKeyRow(DefaultBase):
+    """A task that was created under a key, and so much of the answer as the request itself does not say.
+
+    No foreign key: the answer outlives the task. See docs/decisions/0071-keys-of-safe-retries.md.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    user_id: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
+    key: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
+    fingerprint: Mapped[bytes]
+    """Of the task as it was asked for."""
+    task_id: Mapped[UUID]
+    created_at: Mapped[datetime] = mapped_column(INSTANT)
+
+    __table_args__ = (Index("ix_idempotency_keys_created_at", "user_id", "created_at"),)
 
 
 METADATA: Final = DefaultBase.metadata

@@ -1,17 +1,22 @@
 """/api/{user_id}/tasks"""
 
+from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Response, delete, get, patch, post, put
+import msgspec
+from litestar import Controller, MediaType, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 
+from todo_api.conditions import content_tag, idempotency_key, is_known, version_tag, versions_to_match
 from todo_api.docs import answers
 from todo_api.errors import TaskNotFound
 from todo_api.requests import StrictRequest
+from todo_api.tasks.idempotency import Created
 from todo_api.tasks.paging import TaskList
 from todo_api.tasks.query import TaskQuery
 from todo_api.tasks.repository import TaskRepository
+from todo_api.tasks.stale import EXAMPLE as STALE
 from todo_api.tasks.structs import Completion, Task, TaskCreate, TaskPage, TaskUpdate
 
 _LIST = """
@@ -44,6 +49,36 @@ def _id(task_id: str) -> UUID:
     return parsed
 
 
+def _one(task: Task) -> Response[Task]:
+    return Response(task, headers={"ETag": version_tag(task.version)})
+
+
+def _new(created: Created) -> Response[Task]:
+    answer = _one(created.task)
+    answer.headers["Location"] = f"/api/{created.task.user_id}/tasks/{created.task.id}"
+    if created.repeated:
+        answer.headers["Idempotency-Replayed"] = "true"
+    return answer
+
+
+def _one_unless_known(task: Task, request: StrictRequest) -> Response[Task]:
+    tag = version_tag(task.version)
+    return _known(tag) if is_known(request.scope, tag) else _one(task)
+
+
+def _page_unless_known(page: TaskPage, request: StrictRequest) -> Response[TaskPage]:
+    body = msgspec.json.encode(page)
+    tag = content_tag(body)
+    if is_known(request.scope, tag):
+        return _known(tag)
+    answer: Response[Any] = Response(body, media_type=MediaType.JSON, headers={"ETag": tag})
+    return answer
+
+
+def _known(tag: str) -> Response[Any]:
+    return Response(None, status_code=304, headers={"ETag": tag})
+
+
 class TaskController(Controller):
     path = "/api/{user_id:str}/tasks"
     tags = ["tasks"]
@@ -53,11 +88,13 @@ class TaskController(Controller):
         operation_id="createTask",
         summary="Create a task",
         response_description="Created; `Location` is its path.",
-        responses=answers(400, 401, 403),
+        responses=answers(400, 401, 403, 409),
+        headers=["Idempotency-Key"],
     )
-    async def create_task(self, tasks: NamedDependency[TaskRepository], data: JSONBody[TaskCreate]) -> Response[Task]:
-        task = await tasks.create(data)
-        return Response(task, headers={"Location": f"/api/{task.user_id}/tasks/{task.id}"})
+    async def create_task(
+        self, tasks: NamedDependency[TaskRepository], data: JSONBody[TaskCreate], request: StrictRequest
+    ) -> Response[Task]:
+        return _new(await tasks.create(data, idempotency_key(request.scope)))
 
     @get(
         operation_id="listTasks",
@@ -67,13 +104,22 @@ class TaskController(Controller):
         responses=answers(400, 401, 403),
         query=TaskQuery,
         dependencies={"task_list": Provide(_list, sync_to_thread=False)},
+        headers=["If-None-Match"],
     )
-    async def list_tasks(self, task_list: NamedDependency[TaskList], request: StrictRequest) -> TaskPage:
-        return await task_list.page(request.parameters(TaskQuery))
+    async def list_tasks(self, task_list: NamedDependency[TaskList], request: StrictRequest) -> Response[TaskPage]:
+        return _page_unless_known(await task_list.page(request.parameters(TaskQuery)), request)
 
-    @get("/{task_id:str}", operation_id="getTask", summary="One task", responses=answers(400, 401, 403, 404))
-    async def get_task(self, tasks: NamedDependency[TaskRepository], task_id: FromPath[str]) -> Task:
-        return await tasks.get(_id(task_id))
+    @get(
+        "/{task_id:str}",
+        operation_id="getTask",
+        summary="One task",
+        responses=answers(400, 401, 403, 404),
+        headers=["If-None-Match"],
+    )
+    async def get_task(
+        self, tasks: NamedDependency[TaskRepository], task_id: FromPath[str], request: StrictRequest
+    ) -> Response[Task]:
+        return _one_unless_known(await tasks.get(_id(task_id)), request)
 
     @patch(
         "/{task_id:str}",
@@ -81,11 +127,17 @@ class TaskController(Controller):
         summary="Change a task",
         description="What is left out stays as it is. A body that changes nothing leaves `version` alone.",
         responses=answers(400, 401, 403, 404),
+        headers=["If-Match"],
+        refusals=[STALE],
     )
     async def update_task(
-        self, tasks: NamedDependency[TaskRepository], task_id: FromPath[str], data: JSONBody[TaskUpdate]
-    ) -> Task:
-        return await tasks.change(_id(task_id), data)
+        self,
+        tasks: NamedDependency[TaskRepository],
+        task_id: FromPath[str],
+        data: JSONBody[TaskUpdate],
+        request: StrictRequest,
+    ) -> Response[Task]:
+        return _one(await tasks.change(_id(task_id), data, versions_to_match(request.scope)))
 
     @put(
         "/{task_id:str}",
@@ -93,15 +145,30 @@ class TaskController(Controller):
         summary="Change a task",
         description="The same as PATCH: what is left out stays as it is.",
         responses=answers(400, 401, 403, 404),
+        headers=["If-Match"],
+        refusals=[STALE],
     )
     async def put_task(
-        self, tasks: NamedDependency[TaskRepository], task_id: FromPath[str], data: JSONBody[TaskUpdate]
-    ) -> Task:
-        return await tasks.change(_id(task_id), data)
+        self,
+        tasks: NamedDependency[TaskRepository],
+        task_id: FromPath[str],
+        data: JSONBody[TaskUpdate],
+        request: StrictRequest,
+    ) -> Response[Task]:
+        return _one(await tasks.change(_id(task_id), data, versions_to_match(request.scope)))
 
-    @delete("/{task_id:str}", operation_id="deleteTask", summary="Delete a task", responses=answers(400, 401, 403, 404))
-    async def delete_task(self, tasks: NamedDependency[TaskRepository], task_id: FromPath[str]) -> None:
-        await tasks.remove(_id(task_id))
+    @delete(
+        "/{task_id:str}",
+        operation_id="deleteTask",
+        summary="Delete a task",
+        responses=answers(400, 401, 403, 404),
+        headers=["If-Match"],
+        refusals=[STALE],
+    )
+    async def delete_task(
+        self, tasks: NamedDependency[TaskRepository], task_id: FromPath[str], request: StrictRequest
+    ) -> None:
+        await tasks.remove(_id(task_id), versions_to_match(request.scope))
 
     @patch(
         "/{task_id:str}/complete",
@@ -109,13 +176,17 @@ class TaskController(Controller):
         summary="Complete a task, or take that back",
         description="Without a body it toggles. With a body it sets, so that a retry is safe.",
         responses=answers(400, 401, 403, 404),
+        headers=["If-Match"],
+        refusals=[STALE],
     )
     async def toggle_task_completion(
         self,
         tasks: NamedDependency[TaskRepository],
         task_id: FromPath[str],
+        request: StrictRequest,
         data: JSONBody[Completion | None] = None,
-    ) -> Task:
+    ) -> Response[Task]:
+        meant = versions_to_match(request.scope)
         if data is None:
-            return await tasks.toggle(_id(task_id))
-        return await tasks.change(_id(task_id), TaskUpdate(completed=data.completed))
+            return _one(await tasks.toggle(_id(task_id), meant))
+        return _one(await tasks.change(_id(task_id), TaskUpdate(completed=data.completed), meant))

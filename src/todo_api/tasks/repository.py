@@ -14,6 +14,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
+    and_,
     bindparam,
     case,
     exists,
@@ -24,15 +25,29 @@ from sqlalchemy import (
 )
 
 from todo_api.db.engine import Statement
-from todo_api.db.owned import TAGS, TASK_TAGS, TASKS, OwnedRepository, add, add_each, change, out_of, remove, rows
-from todo_api.errors import TaskNotFound
+from todo_api.db.owned import (
+    TAGS,
+    TASK_TAGS,
+    TASKS,
+    OwnedRepository,
+    add,
+    add_each,
+    add_from,
+    change,
+    out_of,
+    remove,
+    rows,
+)
+from todo_api.errors import Busy, TaskNotFound
 from todo_api.fold import fold, fold_title
+from todo_api.tasks import idempotency, stale
 from todo_api.tasks.columns import PRIORITY_NUMBER, tags_of, task_columns
+from todo_api.tasks.idempotency import Created
 from todo_api.tasks.structs import Task, TaskCreate, TaskUpdate
 
-_COLUMN_OF: Final = {"completed": "completed_at", "toggled": "completed_at"}
 _OPTIMISTIC_TRIES: Final = 3
 
+Versions = frozenset[int] | None
 _ID: Final = bindparam("id", type_=Uuid())
 _TAG_NAMES: Final = bindparam("tags", type_=ARRAY(Text))
 _TAGS_FOLDED: Final = bindparam("tags_folded", type_=ARRAY(Text))
@@ -54,8 +69,8 @@ def _link(task: CTE) -> list[CTE]:
 
 
 @cache
-def _create(*, tagged: bool) -> Statement:
-    values = {
+def _create(*, tagged: bool, keyed: bool = False) -> Statement:
+    values: dict[str, ColumnElement[Any]] = {
         "id": _ID,
         "title": bindparam("title", type_=Text),
         "description": bindparam("description", type_=Text),
@@ -64,6 +79,11 @@ def _create(*, tagged: bool) -> Statement:
         "title_folded": _TITLE_FOLDED,
         "description_folded": _DESCRIPTION_FOLDED,
     }
+    if keyed:
+        claim = idempotency.claimed(_ID)
+        values |= {"id": claim.c.task_id, "created_at": claim.c.created_at, "updated_at": claim.c.created_at}
+        created = add_from(TASKS, values, claim).returning(TASKS.c.id).cte("created")
+        return Statement(idempotency.answer(claim).add_cte(created, *(_link(created) if tagged else ())))
     created = add(TASKS, values).returning(*TASKS.c).cte("created")
     answer = out_of(created, *task_columns(created, _TAG_NAMES))
     return Statement(answer.add_cte(*_link(created)) if tagged else answer)
@@ -75,14 +95,17 @@ _LOCK: Final = Statement(rows(TASKS, TASKS.c.id).where(TASKS.c.id == _ID).with_f
 
 
 @cache
-def _change(fields: frozenset[str]) -> Statement:
+def _change(fields: frozenset[str], *, matched: bool = False) -> Statement:
     """Changes what is sent, if that differs from what is there, and answers with the task as it is then.
 
     All steps of a statement see the database as it was when the statement began, even after it waited for another
     writer's lock. So the update also demands the version that `seen` has; when it lost that race the last column is
     true and the statement wants to run again. See docs/decisions/0005-one-statement-one-snapshot.md.
+
+    Where a version is to be `matched` and is not, the column before that says when each field changed last.
     """
     seen = rows(TASKS, *TASKS.c, tags_of(TASKS).label("tags")).where(TASKS.c.id == _ID).cte("seen")
+    meant, since = (stale.is_meant(seen), stale.unless_meant(seen)) if matched else (_TRUE, stale.MET)
     completed = case(
         (bindparam("completed", type_=Boolean), func.coalesce(seen.c.completed_at, func.statement_timestamp()))
     )
@@ -95,23 +118,29 @@ def _change(fields: frozenset[str]) -> Statement:
         "toggled": case((seen.c.completed_at.is_(None), func.statement_timestamp())),
     }
     columns: dict[str, ColumnElement[Any]] = {
-        _COLUMN_OF.get(field, field): values[field] for field in sorted(fields - {"tags"})
+        stale.COLUMN_OF.get(field, field): values[field] for field in sorted(fields - {"tags"})
     }
     folded = {"title": {"title_folded": _TITLE_FOLDED}, "description": {"description_folded": _DESCRIPTION_FOLDED}}
     derived = {name: value for field in sorted(fields & folded.keys()) for name, value in folded[field].items()}
     sent = columns | ({"tags": _TAG_NAMES} if "tags" in fields else {})
-    differs = or_(*(seen.c[column].is_distinct_from(value) for column, value in sent.items()))
+    differs = and_(meant, or_(*(seen.c[column].is_distinct_from(value) for column, value in sent.items())))
     changed = (
         change(TASKS)
         .where(TASKS.c.id == _ID, TASKS.c.version == seen.c.version, differs)
-        .values(**columns, **derived, updated_at=func.statement_timestamp(), version=TASKS.c.version + _ONE)
+        .values(
+            **columns,
+            **derived,
+            updated_at=func.statement_timestamp(),
+            version=TASKS.c.version + _ONE,
+            field_versions=stale.changed_next(seen, sent),
+        )
         .returning(*TASKS.c)
         .cte("changed")
     )
     tags = _TAG_NAMES if "tags" in fields else seen.c.tags
     answer = union_all(
-        out_of(changed, *task_columns(changed, tags), _FALSE).join_from(changed, seen, _TRUE),
-        out_of(seen, *task_columns(seen, seen.c.tags), differs).where(~exists(out_of(changed, changed.c.id))),
+        out_of(changed, *task_columns(changed, tags), stale.MET, _FALSE).join_from(changed, seen, _TRUE),
+        out_of(seen, *task_columns(seen, seen.c.tags), since, differs).where(~exists(out_of(changed, changed.c.id))),
     )
     if "tags" in fields:
         dropped = remove(TASK_TAGS).where(TASK_TAGS.c.task_id == changed.c.id, TASK_TAGS.c.tag != func.all(_TAG_NAMES))
@@ -123,48 +152,86 @@ class TaskRepository(OwnedRepository):
     async def get(self, task_id: UUID) -> Task:
         return _one(await self.fetch(_GET, id=task_id))
 
-    async def create(self, task: TaskCreate) -> Task:
-        return _one(
-            await self.fetch(
-                _create(tagged=bool(task.tags)),
-                id=uuid4(),
-                title=task.title,
-                description=task.description,
-                priority=PRIORITY_NUMBER[task.priority],
-                due_date=task.due_date,
-                tags=task.tags,
-                **_folded(task.title, task.description, task.tags),
-            )
-        )
+    async def create(self, task: TaskCreate, key: str | None = None) -> Created:
+        """Once, where an Idempotency-Key is given.
 
-    async def change(self, task_id: UUID, task: TaskUpdate) -> Task:
+        Raises:
+            IdempotencyKeyReused: it was given with another task.
+        """
+        statement = _create(tagged=bool(task.tags), keyed=key is not None)
+        values: dict[str, Any] = {
+            "id": uuid4(),
+            "title": task.title,
+            "description": task.description,
+            "priority": PRIORITY_NUMBER[task.priority],
+            "due_date": task.due_date,
+            "tags": task.tags,
+            **_folded(task.title, task.description, task.tags),
+        }
+        if key is None:
+            return Created(_one(await self.fetch(statement, **values)), repeated=False)
+        values |= {"key": key, "fingerprint": idempotency.fingerprint(task)}
+        for _ in range(_OPTIMISTIC_TRIES):
+            if found := await self.fetch(statement, **values):
+                return idempotency.created(self.me, task, found[0])
+        raise Busy
+
+    async def change(self, task_id: UUID, task: TaskUpdate, meant: Versions = None) -> Task:
+        """Changes the task if it has one of the versions in `meant`; any will do where that is None.
+
+        Raises:
+            TaskNotFound, StaleVersion: as do the other changes.
+        """
         sent = task.sent()
         if "priority" in sent:
             sent["priority"] = PRIORITY_NUMBER[sent["priority"]]
-        if not sent:
-            return await self.get(task_id)
-        return await self._change(task_id, sent)
+        return await self._change(task_id, sent, meant) if sent else await self._look(task_id, meant)
 
-    async def toggle(self, task_id: UUID) -> Task:
-        return await self._change(task_id, {"toggled": True})
+    async def toggle(self, task_id: UUID, meant: Versions = None) -> Task:
+        return await self._change(task_id, {"toggled": True}, meant)
 
-    async def remove(self, task_id: UUID) -> None:
-        if not await self.fetch(_REMOVE, id=task_id):
+    async def remove(self, task_id: UUID, meant: Versions = None) -> None:
+        if meant is not None:
+            await self._settle(stale.REMOVE, task_id, {}, meant)
+        elif not await self.fetch(_REMOVE, id=task_id):
             raise TaskNotFound
 
-    async def _change(self, task_id: UUID, values: dict[str, Any]) -> Task:
-        """Optimistic while that is cheap; then, for a task that many write at once, behind the row's lock."""
-        statement = _change(frozenset(values))
-        values |= _folded(values.get("title"), values.get("description"), values.get("tags"))
+    async def _look(self, task_id: UUID, meant: Versions) -> Task:
+        if meant is None:
+            return await self.get(task_id)
+        found = await self.fetch(stale.LOOK, id=task_id)
+        if not found:
+            raise TaskNotFound
+        *task, changed = found[0]
+        current = Task(*task)
+        if current.version not in meant:
+            raise stale.refusal(current, changed, meant)
+        return current
+
+    async def _change(self, task_id: UUID, values: dict[str, Any], meant: Versions) -> Task:
+        return await self._settle(_change(frozenset(values), matched=meant is not None), task_id, values, meant)
+
+    async def _settle(self, statement: Statement, task_id: UUID, values: dict[str, Any], meant: Versions) -> Task:
+        """Optimistic while that is cheap; then, for a task that many write at once, behind the row's lock.
+
+        A race lost to another writer is run again also where a version is demanded: only then is it known what to
+        tell the client.
+        """
+        given = values | _folded(values.get("title"), values.get("description"), values.get("tags"))
+        if meant is not None:
+            given["versions"] = list(meant)
         for _ in range(_OPTIMISTIC_TRIES):
-            found = await self.fetch(statement, id=task_id, **values)
+            found = await self.fetch(statement, id=task_id, **given)
             if not found or not found[0][-1]:
                 break
         else:
-            found = await self.fetch_locked(_LOCK, statement, id=task_id, **values)
+            found = await self.fetch_locked(_LOCK, statement, id=task_id, **given)
         if not found:
             raise TaskNotFound
-        return Task(*found[0][:-1])
+        *task, changed, _ = found[0]
+        if changed is not None and meant is not None:
+            raise stale.refusal(Task(*task), changed, meant)
+        return Task(*task)
 
 
 def _folded(title: str | None, description: str | None, tags: list[str] | None) -> dict[str, Any]:

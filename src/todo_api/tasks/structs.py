@@ -1,13 +1,18 @@
 """What goes over the wire."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import force_setattr
 
+from todo_api.errors import StaleVersion
+
 Priority = Literal["High", "Medium", "Low"]
+Field = Literal["title", "description", "completed", "priority", "due_date", "tags"]
+FIELDS: Final[tuple[Field, ...]] = get_args(Field)
+"""What a client can change. Their order is stored (`tasks.field_versions`): new ones go to the end."""
 Instant = Annotated[datetime, Meta(tz=True)]
 NO_NUL = r"^[^\x00]*$"
 NOT_BLANK = r"^[^\x00]*[^\s\x00][^\x00]*$"
@@ -53,7 +58,23 @@ class Task(Struct, frozen=True, gc=False, kw_only=False):
     version: Annotated[int, Meta(ge=1, description="Starts at 1, one more with each change.")]
 
 
-class TaskCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StaleTask(Struct, frozen=True):
+    """The answer to If-Match when the task has another version. Nothing was changed."""
+
+    current: Annotated[Task, Meta(description="The task as it is now.")]
+    changed: Annotated[
+        list[Field],
+        Meta(
+            description="The fields that were changed since the version that If-Match names (the newest of several), "
+            "those that were changed back included: the others are as they were, so a client that changes only those "
+            "may send its change again for the current version. All fields where the task never had such a version."
+        ),
+    ]
+    detail: str = StaleVersion.detail
+    code: str = StaleVersion.code
+
+
+class TaskCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A new task."""
 
     trimmed: ClassVar[frozenset[str]] = frozenset({"title", "tags"})

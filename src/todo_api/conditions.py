@@ -1,0 +1,117 @@
+"""What a client may demand beside its body: If-Match, If-None-Match (RFC 9110 §13), Idempotency-Key. Pure."""
+
+import re
+from hashlib import blake2b
+from typing import Any, Final
+
+from litestar.types import HTTPScope
+
+from todo_api.errors import FieldError, InvalidInput
+
+# RFC 9110 §8.8.3; lists may have empty elements (§5.6.1.2).
+_TAG: Final = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+# Each blank can be matched in one way only: two ways would be 2^n ways for n blanks.
+_TAGS: Final = re.compile(rf"[ \t,]*{_TAG}[ \t]*(?:,[ \t]*(?:{_TAG}[ \t]*)?)*")
+_EACH_TAG: Final = re.compile(_TAG)
+_VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
+_MAX_KEY: Final = 255
+_PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
+
+_ANY_TAGS: Final = {"type": "string", "examples": ['"3"', "*"]}
+PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "If-Match": {
+        "schema": _ANY_TAGS,
+        "description": (
+            "The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the "
+            'answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. '
+            "Without this header the last writer wins."
+        ),
+    },
+    "If-None-Match": {
+        "schema": _ANY_TAGS,
+        "description": "The `ETag` of what the client has: if that is still so, the answer is 304 without a body.",
+    },
+    "Idempotency-Key": {
+        "schema": {"type": "string", "minLength": 1, "maxLength": _MAX_KEY, "pattern": "^[ -~]*$"},
+        "description": (
+            "Makes a retry safe: for 24 hours the same key with the same body creates nothing and gives the first "
+            "answer again, with `Idempotency-Replayed: true`, whatever has become of the task since; with another body "
+            "it is 409. Make one up, such as a UUID, for each task, and keep it until there is an answer. Keys are the "
+            "user's own. What was refused is not remembered."
+        ),
+    },
+}
+"""How the OpenAPI document describes them."""
+
+
+def version_tag(version: int) -> str:
+    """The ETag of a task."""
+    return f'"{version}"'
+
+
+def content_tag(body: bytes) -> str:
+    """The ETag of a list: no version tells of it. 12 µs for 18 kB."""
+    return f'"{blake2b(body, digest_size=16).hexdigest()}"'
+
+
+def versions_to_match(scope: HTTPScope) -> frozenset[int] | None:
+    """The versions that If-Match names; None where any will do. What is no version of ours, nothing has.
+
+    Raises:
+        InvalidInput: the header is malformed.
+    """
+    tags = _tags(scope, "If-Match")
+    if tags is None or tags == ["*"]:
+        return None
+    return frozenset(int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag)))
+
+
+def is_known(scope: HTTPScope, tag: str) -> bool:
+    """Whether If-None-Match names `tag`, by weak comparison.
+
+    Raises:
+        InvalidInput: the header is malformed.
+    """
+    tags = _tags(scope, "If-None-Match")
+    return tags is not None and (tags == ["*"] or tag in {each.removeprefix("W/") for each in tags})
+
+
+def idempotency_key(scope: HTTPScope) -> str | None:
+    """
+    Raises:
+        InvalidInput: the key is empty, too long or not printable, or there are several.
+    """
+    lines = _lines(scope, "Idempotency-Key")
+    if not lines:
+        return None
+    if len(lines) > 1:
+        raise _bad("Idempotency-Key", "This header may be given once only", "repeated")
+    key = lines[0]
+    if not key:
+        raise _bad("Idempotency-Key", "At least 1 characters are needed", "string_too_short")
+    if len(key) > _MAX_KEY:
+        raise _bad("Idempotency-Key", f"At most {_MAX_KEY} characters are allowed", "string_too_long")
+    if not _PRINTABLE.fullmatch(key):
+        raise _bad("Idempotency-Key", "Only printable ASCII characters are allowed", "string_pattern_mismatch")
+    return key
+
+
+def _tags(scope: HTTPScope, header: str) -> list[str] | None:
+    lines = _lines(scope, header)
+    if not lines:
+        return None
+    text = ", ".join(lines)
+    if text.strip() == "*":
+        return ["*"]
+    if not _TAGS.fullmatch(text):
+        raise _bad(header, 'Must be "*" or ETags, in their quotes, with commas between them', "etag_parsing")
+    return _EACH_TAG.findall(text)
+
+
+def _lines(scope: HTTPScope, header: str) -> list[str]:
+    wanted = header.lower().encode()
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
+
+
+def _bad(header: str, message: str, type_: str) -> InvalidInput:
+    return InvalidInput([FieldError(["header", header], message, type_)])
