@@ -12,7 +12,7 @@ from litestar import Litestar, MediaType, Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.plugins import JsonRenderPlugin, ScalarRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from litestar.routes import HTTPRoute
 
@@ -29,10 +29,10 @@ from todo_api.errors import (
     TaskNotFound,
     ValidationError,
 )
+from todo_api.scalar import ScalarPage, docs_router
 
 Document = dict[str, Any]
 
-_SCALAR: Final = "https://cdn.jsdelivr.net/npm/@scalar/api-reference@1.46.4"
 _REF: Final = "#/components/schemas/{name}"
 _REFUSALS: Final[dict[int, ApiError]] = {
     400: InvalidInput([FieldError(["body", "title"], "This field is required", "missing")]),
@@ -54,12 +54,12 @@ _PATH_PARAMETERS: Final = {
     "task_id": {"schema": {"type": "string", "format": "uuid"}, "description": "The `id` of a task."},
 }
 _DESCRIPTION: Final = """
-Tasks and tags of many users, strictly apart. Send the JWT that Better Auth issues as `Authorization: Bearer <JWT>`; the
-`user_id` in the path must be its `sub`.
+Tasks and tags of many users, strictly apart. Send the JWT that Better Auth issues as `Authorization: Bearer <JWT>`; it
+needs `sub`, `iat` and `exp`, and the `user_id` in the path must be its `sub`.
 
 Every answer carries `X-Request-ID`. Besides the answers listed with an operation there are, with the body `Error`: 404
 for an unknown path, 405 with `Allow`, 413 for a body over 64 KiB, 415 for a body that is not `application/json`, and
-503 with `Retry-After` when the database is away. `HEAD` works wherever `GET` does.
+503 with `Retry-After` when the database or the keys of Better Auth are away. `HEAD` works wherever `GET` does.
 """
 
 
@@ -140,10 +140,6 @@ class _Json(JsonRenderPlugin):
         return _document_bytes(request.app)
 
 
-class _Page(ScalarRenderPlugin):
-    """Scalar, pinned. Only its own script runs; its styles are inline."""
-
-
 def _document_bytes(app: Litestar) -> bytes:
     if "openapi" not in app.state:
         app.state.openapi = msgspec.json.encode(document(app))
@@ -172,8 +168,8 @@ def config() -> OpenAPIConfig:
         ),
         security=[{"bearer": []}],
         tags=[Tag("tasks"), Tag("tags"), Tag("health")],
-        path="/docs",
-        render_plugins=[_Page(js_url=_SCALAR, css_url="", path="/"), _Json()],
+        openapi_router=docs_router(),
+        render_plugins=[ScalarPage(), _Json()],
     )
 
 
