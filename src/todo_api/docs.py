@@ -88,6 +88,8 @@ def document(app: Litestar) -> Document:
             handler = handlers[operation["operationId"]]
             parameters = [_path_parameter(parameter["name"]) for parameter in operation.get("parameters", ())]
             operation["parameters"] = parameters + list(_query_parameters(handler.opt.get("query")))
+            if "requestBody" in operation:
+                _say_whether_needed(operation["requestBody"])
             for status, answer in operation["responses"].items():
                 _complete(int(status), answer)
     return doc
@@ -122,6 +124,15 @@ def _query_parameters(struct: type[msgspec.Struct] | None) -> Iterator[Document]
         for name, schema in components[struct.__name__]["properties"].items():
             description = schema.pop("description", "")
             yield {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+
+
+def _say_whether_needed(body: Document) -> None:
+    """A body that may be left out is not one that may be null."""
+    content = body["content"]["application/json"]
+    choices = content["schema"].get("oneOf", ())
+    if {"type": "null"} in choices:
+        (content["schema"],) = (choice for choice in choices if choice != {"type": "null"})
+        body["required"] = False
 
 
 def _complete(status: int, answer: Document) -> None:

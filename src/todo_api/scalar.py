@@ -18,8 +18,17 @@ SCRIPT: Final = Path(__file__).with_name("scalar.js.gz")
 
 _CDN: Final = f"https://cdn.jsdelivr.net/npm/@scalar/api-reference@{VERSION}/dist/browser/standalone.js"
 _OWN: Final = f"/docs/scalar.js?v={VERSION}"
-_OPTIONS: Final = {"proxyUrl": "", "telemetry": False, "withDefaultFonts": False, "hideClientButton": True}
-"""Nothing of Scalar's talks to its makers: no proxy, no telemetry, no fonts."""
+_OPTIONS: Final = {
+    "agent": {"disabled": True},
+    "mcp": {"disabled": True},
+    "defaultOpenAllTags": True,
+    "hideClientButton": True,
+    "proxyUrl": "",
+    "showDeveloperTools": "never",
+    "telemetry": False,
+    "withDefaultFonts": False,
+}
+"""Nothing of Scalar's talks to its makers; the policy would not let it."""
 _PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
