@@ -45,30 +45,33 @@ _PAGE: Final = """<!doctype html>
 """
 
 
+def policy(*, own: bool) -> str:
+    """Of the page, and in passing of the document beside it."""
+    return (
+        f"default-src 'none'; script-src {"'self'" if own else _CDN}; style-src 'unsafe-inline'; "
+        "img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def page(*, own: bool) -> str:
+    """Without the inline scripts of the framework's own, which a policy would have to allow."""
+    options = escape(msgspec.json.encode(_OPTIONS).decode())
+    return _PAGE.format(options=options, source=_OWN if own else _CDN, integrity=INTEGRITY)
+
+
 def docs_router() -> Router:
     """For the framework's own documents below `/docs`."""
-    script = "'self'" if SCRIPT.exists() else _CDN
-    policy = (
-        f"default-src 'none'; script-src {script}; style-src 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return Router(
-        "/docs", route_handlers=[], include_in_schema=False, response_headers={"Content-Security-Policy": policy}
-    )
+    headers = {"Content-Security-Policy": policy(own=SCRIPT.exists())}
+    return Router("/docs", route_handlers=[], include_in_schema=False, response_headers=headers)
 
 
 class ScalarPage(OpenAPIRenderPlugin):
-    """Without the inline scripts of the framework's own page, which a policy would have to allow."""
-
     def __init__(self) -> None:
         super().__init__(path="/")
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        return _PAGE.format(
-            options=escape(msgspec.json.encode(_OPTIONS).decode()),
-            source=_OWN if SCRIPT.exists() else _CDN,
-            integrity=INTEGRITY,
-        ).encode()
+        return page(own=SCRIPT.exists()).encode()
 
     def receive_router(self, router: Router) -> None:
         if SCRIPT.exists():

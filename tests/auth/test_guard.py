@@ -72,6 +72,8 @@ def test_another_users_path_is_403(ann: Person, method: str, path: str) -> None:
         "/api/{}%20/tasks",
         "/api/ANN/tasks",
         "/api/{}%ff/tasks",
+        "/api/{}%EF%BF%BD/tasks",
+        "/api/{}%CC%81/tasks",
         "/api/x/{}/tasks",
     ],
 )

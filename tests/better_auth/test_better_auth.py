@@ -1,6 +1,7 @@
 """The real Better Auth in front of the real service, set up as the guide says, in both ways."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,6 +190,12 @@ def test_the_typed_client_is_the_documents(tmp_path: Path) -> None:
         "sh", "-c", f"PATH=node_modules/.bin:$PATH; {script.replace('src/schema.d.ts', str(schema))}", directory=CLIENT
     )
     assert schema.read_text() == (CLIENT / "src/schema.d.ts").read_text()
+
+
+def test_the_clients_readme_has_the_guides_blocks() -> None:
+    shown = re.findall(r"^```ts\n// (\S+)\n(.*?)^```$", (CLIENT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in shown] == ["lib/todo.ts", "app/tasks/actions.ts"]
+    assert all(snippets()[name] == text for name, text in shown)
 
 
 @pytest.mark.parametrize("directory", [HERE, CLIENT], ids=lambda directory: directory.name)
