@@ -1,12 +1,14 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lock
+.PHONY: help install run test check format lock node client docs-assets
 
 PDM := .pdm/bin/pdm
 PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
+PACKAGES := node_modules/.installed
+NODE := clients/typescript/$(PACKAGES) tests/better_auth/$(PACKAGES)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## set everything up: PDM in .pdm, Python 3.13 and the locked dependencies in .venv
 
@@ -14,6 +16,7 @@ run: $(INSTALLED) ## serve on http://127.0.0.1:8000 with an embedded PostgreSQL
 	@exec .venv/bin/todo-api run
 
 test: check ## the whole gate: format, lint, types, import contract, all tests
+	$(if $(shell command -v npm),@$(MAKE) --no-print-directory node docs-assets || [ "$$CI" != true ])
 	$(PYTHON) -m pytest -n 2
 
 check: $(INSTALLED) ## the gate without the tests
@@ -26,6 +29,14 @@ format: $(INSTALLED) ## format, and mend what the linter can mend
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 
+node: $(NODE) ## install what the tests need of Node: Better Auth, the typed client's tools
+
+docs-assets: src/todo_api/scalar.js.gz ## fetch Scalar's script, so that /docs needs no CDN
+
+client: clients/typescript/$(PACKAGES) ## generate the typed client's types from the OpenAPI document
+	.venv/bin/todo-api openapi --output tests/house/openapi.json
+	npm --prefix clients/typescript run --silent generate
+
 lock: $(PDM) ## resolve the dependencies anew
 	$(PDM) lock -G :all --update-reuse
 	@! grep -n '://' pdm.lock
@@ -36,3 +47,9 @@ $(PDM):
 $(INSTALLED): pyproject.toml pdm.lock | $(PDM)
 	scripts/install-dependencies
 	@touch $@
+
+%/$(PACKAGES): %/package-lock.json
+	scripts/install-node-packages $*
+
+src/todo_api/scalar.js.gz: src/todo_api/scalar.py scripts/fetch-scalar
+	scripts/fetch-scalar

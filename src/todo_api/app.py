@@ -15,9 +15,11 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 
 from todo_api import docs
+from todo_api.auth.jwks import Jwks
 from todo_api.auth.keys import shared_secrets
 from todo_api.auth.middleware import Guard
 from todo_api.auth.tokens import Expected
+from todo_api.auth.verifier import Verifier
 from todo_api.config import Settings, SettingsError, load_settings
 from todo_api.db.engine import Database
 from todo_api.edge import Edge
@@ -46,12 +48,13 @@ _LOG: Final = logging.getLogger(__name__)
 def create_app(settings: Settings | None = None) -> Litestar:
     """The ASGI app. Nothing is opened before its lifespan starts."""
     settings = settings or load_settings(os.environ, Path.cwd())
+    jwks = Jwks(settings.jwks_url) if settings.jwks_url else None
     app = Litestar(
         route_handlers=[TaskController, TagController, HealthController, *docs.routes(enabled=settings.docs_enabled)],
         request_class=StrictRequest,
         before_request=refuse_unknown_parameters,
         request_max_body_size=MAX_BODY_BYTES,
-        lifespan=[_database(settings)],
+        lifespan=[_database(settings), _issuer(jwks)],
         openapi_config=docs.config() if settings.docs_enabled else None,
         exception_handlers={
             ApiError: _refuse,
@@ -63,11 +66,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
         },
         logging_config=None,
     )
-    guard = Guard(
-        app.asgi_handler,
-        shared_secrets(settings.secrets),
-        Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience),
-    )
+    expected = Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+    guard = Guard(app.asgi_handler, Verifier(shared_secrets(settings.secrets), jwks, expected))
     app.asgi_handler = Edge(guard, settings.allowed_origins)
     return app
 
@@ -88,6 +88,21 @@ def _database(settings: Settings) -> Any:
         finally:
             follower.cancel()
             await database.close()
+
+    return lifespan
+
+
+def _issuer(jwks: Jwks | None) -> Any:
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        if jwks is None:
+            yield
+            return
+        jwks.open()
+        try:
+            yield
+        finally:
+            await jwks.close()
 
     return lifespan
 

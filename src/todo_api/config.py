@@ -3,21 +3,28 @@
 import os
 import re
 import secrets
+from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 from dotenv import dotenv_values
+from jwt import InvalidKeyError
+from jwt.algorithms import HMACAlgorithm
 
 MINIMUM_SECRET_BYTES: Final = 32
 VARIABLES: Final = (
     "ENVIRONMENT",
     "DATABASE_URL",
     "BETTER_AUTH_SECRET",
+    "BETTER_AUTH_URL",
     "JWT_ISSUER",
     "JWT_AUDIENCE",
+    "JWT_JWKS_URL",
     "ALLOWED_ORIGINS",
     "HOST",
     "PORT",
@@ -44,9 +51,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str | None
     """None: the embedded PostgreSQL in `home`."""
     secrets: tuple[bytes, ...]
-    """HS256 keys, raw bytes; the first one signs development tokens."""
+    """HS256 keys, raw bytes; the first one signs development tokens. Empty in production when there is a `jwks_url`."""
     jwt_issuer: str | None
     jwt_audience: str | None
+    jwks_url: str | None
     allowed_origins: frozenset[str]
     host: str
     port: int
@@ -75,12 +83,15 @@ def load_settings(environ: Mapping[str, str], directory: Path) -> Settings:
     production = _one_of(values, "ENVIRONMENT", "development", "production") == "production"
     home = Path(values.get("TODO_API_HOME", ".todo-api"))
     home = home if home.is_absolute() else directory / home
+    issuer = _better_auth_origin(values, production=production)
+    jwks_url = _jwks_url(values, issuer, production=production)
     return Settings(
         production=production,
         database_url=_database_url(values, required=production),
-        secrets=_secrets(values, home, required=production),
-        jwt_issuer=_claim(values, "JWT_ISSUER", required=production),
-        jwt_audience=_claim(values, "JWT_AUDIENCE", required=production),
+        secrets=_secrets(values, home, production=production, required=production and jwks_url is None),
+        jwt_issuer=_claim(values, "JWT_ISSUER", issuer, required=production),
+        jwt_audience=_claim(values, "JWT_AUDIENCE", None, required=production),
+        jwks_url=jwks_url,
         allowed_origins=_origins(values, production=production),
         host=values.get("HOST", _EVERY_ADDRESS if production else "127.0.0.1"),
         port=_integer(values, "PORT", default=8000, low=1, high=65535),
@@ -107,11 +118,47 @@ def _integer(values: Mapping[str, str], name: str, *, default: int, low: int, hi
     return int(value)
 
 
-def _claim(values: Mapping[str, str], name: str, *, required: bool) -> str | None:
-    if required and name not in values:
+def _claim(values: Mapping[str, str], name: str, default: str | None, *, required: bool) -> str | None:
+    value = values.get(name, default)
+    if required and value is None:
         what = {"JWT_ISSUER": "iss", "JWT_AUDIENCE": "aud"}[name]
         raise SettingsError(f"{name} is missing: in production, set it to the `{what}` that Better Auth's tokens carry")
-    return values.get(name)
+    return value
+
+
+def _better_auth_origin(values: Mapping[str, str], *, production: bool) -> str | None:
+    """Better Auth's own `BETTER_AUTH_URL`; its tokens carry the origin as `iss`, without a slash at the end."""
+    url = values.get("BETTER_AUTH_URL")
+    if url is None:
+        return None
+    parts = _web_address("BETTER_AUTH_URL", url, production=production)
+    if parts.path not in ("", "/") or parts.query:
+        raise SettingsError(
+            f"BETTER_AUTH_URL is {url!r}: write scheme://host[:port] without a path; "
+            "if the keys are not at /api/auth/jwks there, set JWT_JWKS_URL too"
+        )
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _jwks_url(values: Mapping[str, str], issuer: str | None, *, production: bool) -> str | None:
+    url = values.get("JWT_JWKS_URL")
+    if url is None:
+        return None if issuer is None else f"{issuer}/api/auth/jwks"
+    _web_address("JWT_JWKS_URL", url, production=production)
+    return url
+
+
+def _web_address(name: str, url: str, *, production: bool) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0 and not (parts.username or parts.password or parts.fragment)
+    except ValueError:
+        usable = False
+    if not usable or parts.scheme not in ("http", "https") or re.search(r"[^!-~]", url):
+        raise SettingsError(f"{name} is no web address: write it like https://app.example, without user and password")
+    if production and parts.scheme != "https":
+        raise SettingsError(f"{name} is {url!r}: in production only https is allowed")
+    return parts
 
 
 def _database_url(values: Mapping[str, str], *, required: bool) -> str | None:
@@ -125,23 +172,48 @@ def _database_url(values: Mapping[str, str], *, required: bool) -> str | None:
     return url
 
 
-def _secrets(values: Mapping[str, str], home: Path, *, required: bool) -> tuple[bytes, ...]:
+def _secrets(values: Mapping[str, str], home: Path, *, production: bool, required: bool) -> tuple[bytes, ...]:
     value = values.get("BETTER_AUTH_SECRET")
     if value is None:
         if required:
-            raise SettingsError("BETTER_AUTH_SECRET is missing: set it to the secret that Better Auth has")
-        value = _development_secret(home)
-    for secret in value.split(","):
-        if secret != secret.strip():
-            raise SettingsError("BETTER_AUTH_SECRET has white space around a secret: remove it")
-        if len(secret.encode()) < MINIMUM_SECRET_BYTES:
             raise SettingsError(
-                f"BETTER_AUTH_SECRET has a secret shorter than {MINIMUM_SECRET_BYTES} bytes: "
-                "make one with `openssl rand -base64 32` and give it to Better Auth too"
+                "BETTER_AUTH_SECRET is missing: set it to the secret that Better Auth has, "
+                "or set BETTER_AUTH_URL to verify with Better Auth's public keys"
             )
-        if _KEY_MATERIAL.search(secret):
-            raise SettingsError("BETTER_AUTH_SECRET holds a key file: it takes the shared secret, not a PEM or a JWK")
-    return tuple(secret.encode() for secret in value.split(","))
+        if production:
+            return ()
+        value = _development_secret(home)
+    return tuple(_secret(secret) for secret in value.split(","))
+
+
+def _secret(text: str) -> bytes:
+    if text != text.strip():
+        raise SettingsError("BETTER_AUTH_SECRET has white space around a secret: remove it")
+    try:
+        secret = text.encode()
+    except UnicodeEncodeError:
+        raise SettingsError("BETTER_AUTH_SECRET is not UTF-8: Better Auth reads it as text") from None
+    if len(secret) < MINIMUM_SECRET_BYTES:
+        raise SettingsError(
+            f"BETTER_AUTH_SECRET has a secret shorter than {MINIMUM_SECRET_BYTES} bytes: "
+            "make one with `openssl rand -base64 32` and give it to Better Auth too"
+        )
+    if _is_key_material(text):
+        raise SettingsError("BETTER_AUTH_SECRET holds a key file: it takes the shared secret, not a PEM, DER or JWK")
+    return secret
+
+
+def _is_key_material(text: str) -> bool:
+    """A public key as a shared secret would let everybody sign."""
+    try:
+        HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(text)
+    except InvalidKeyError:
+        return True
+    try:
+        load_der_public_key(b64decode(text, validate=True))
+    except (ValueError, UnsupportedAlgorithm):
+        return _KEY_MATERIAL.search(text) is not None
+    return True
 
 
 def _development_secret(home: Path) -> str:

@@ -12,7 +12,7 @@ from litestar import Litestar, MediaType, Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.plugins import JsonRenderPlugin, ScalarRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from litestar.routes import HTTPRoute
 
@@ -31,10 +31,10 @@ from todo_api.errors import (
     TaskNotFound,
     ValidationError,
 )
+from todo_api.scalar import ScalarPage, docs_router
 
 Document = dict[str, Any]
 
-_SCALAR: Final = "https://cdn.jsdelivr.net/npm/@scalar/api-reference@1.46.4"
 _REF: Final = "#/components/schemas/{name}"
 _REFUSALS: Final[dict[int, ApiError]] = {
     400: InvalidInput([FieldError(["body", "title"], "This field is required", "missing")]),
@@ -68,8 +68,8 @@ _PATH_PARAMETERS: Final = {
     "task_id": {"schema": {"type": "string", "format": "uuid"}, "description": "The `id` of a task."},
 }
 _DESCRIPTION: Final = """
-Tasks and tags of many users, strictly apart. Send the JWT that Better Auth issues as `Authorization: Bearer <JWT>`; the
-`user_id` in the path must be its `sub`.
+Tasks and tags of many users, strictly apart. Send the JWT that Better Auth issues as `Authorization: Bearer <JWT>`; it
+needs `sub`, `iat` and `exp`, and the `user_id` in the path must be its `sub`.
 
 Two devices of one user do not lose each other's edits, and a bad network creates no task twice: send new tasks with an
 `Idempotency-Key`, and changes with `If-Match` for the version that they were made on. On 412, take `current` as the new
@@ -78,7 +78,7 @@ is sent again as it was.
 
 Every answer carries `X-Request-ID`. Besides the answers listed with an operation there are, with the body `Error`: 404
 for an unknown path, 405 with `Allow`, 413 for a body over 64 KiB, 415 for a body that is not `application/json`, and
-503 with `Retry-After` when the database is away. `HEAD` works wherever `GET` does.
+503 with `Retry-After` when the database or the keys of Better Auth are away. `HEAD` works wherever `GET` does.
 """
 
 
@@ -114,6 +114,8 @@ def document(app: Litestar) -> Document:
             if "If-None-Match" in conditions:
                 operation["responses"]["304"] = {"description": "The client has it already."}
             refusals = _REFUSALS | {each.status: each for each in _refusals(handler)}
+            if "requestBody" in operation:
+                _say_whether_needed(operation["requestBody"])
             for status, answer in operation["responses"].items():
                 _complete(int(status), answer, refusals, conditions)
     return doc
@@ -160,6 +162,15 @@ def _query_parameters(struct: type[msgspec.Struct] | None) -> Iterator[Document]
             yield {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
 
+def _say_whether_needed(body: Document) -> None:
+    """A body that may be left out is not one that may be null."""
+    content = body["content"]["application/json"]
+    choices = content["schema"].get("oneOf", ())
+    if {"type": "null"} in choices:
+        (content["schema"],) = (choice for choice in choices if choice != {"type": "null"})
+        body["required"] = False
+
+
 def _complete(status: int, answer: Document, refusals: dict[int, ApiError], conditions: Iterable[str]) -> None:
     headers = {"X-Request-ID": "Identifies the request in the log.", **_HEADERS.get(status, {})}
     for condition in conditions:
@@ -176,10 +187,6 @@ def _complete(status: int, answer: Document, refusals: dict[int, ApiError], cond
 class _Json(JsonRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: Document) -> bytes:
         return _document_bytes(request.app)
-
-
-class _Page(ScalarRenderPlugin):
-    """Scalar, pinned. Only its own script runs; its styles are inline."""
 
 
 def _document_bytes(app: Litestar) -> bytes:
@@ -210,8 +217,8 @@ def config() -> OpenAPIConfig:
         ),
         security=[{"bearer": []}],
         tags=[Tag("tasks"), Tag("tags"), Tag("health")],
-        path="/docs",
-        render_plugins=[_Page(js_url=_SCALAR, css_url="", path="/"), _Json()],
+        openapi_router=docs_router(),
+        render_plugins=[ScalarPage(), _Json()],
     )
 
 

@@ -118,6 +118,11 @@ class DatabaseAway(ApiError):
     headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
 
 
+class KeysAway(ApiError):
+    status, code, detail = 503, "keys_unavailable", "The keys of Better Auth are not available. Try again shortly."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
+
+
 class Busy(ApiError):
     status, code, detail = 503, "busy", "Too much is going on at once. Try again shortly."
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}

@@ -1,9 +1,11 @@
 """Granian, told what the service needs of it."""
 
+import logging
 import os
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Final
 
 import click
@@ -15,7 +17,7 @@ from litestar import Litestar
 
 from todo_api.app import create_app
 from todo_api.auth.tokens import development_token
-from todo_api.config import Settings
+from todo_api.config import Settings, load_settings
 
 _HEADER_BYTES: Final = 16 * 1024
 _HEADER_MILLISECONDS: Final = 5000
@@ -61,7 +63,9 @@ def _load() -> Litestar:
     """The app, in a new worker, which has inherited the server's own signal handlers: there they would do nothing."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return create_app()
+    settings = load_settings(os.environ, Path.cwd())
+    logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+    return create_app(settings)
 
 
 def _check_port(host: str, port: int) -> None:

@@ -29,6 +29,21 @@ PRODUCTION = {
         ("BETTER_AUTH_SECRET", f"{SECRET}, {SECRET}"),
         ("BETTER_AUTH_SECRET", "-----BEGIN PUBLIC KEY----- " + "A" * 40),
         ("BETTER_AUTH_SECRET", '{"kty": "oct"; "k": "AAAAAAAAAAAAAAAAAAAAAAAAA"}'),
+        ("BETTER_AUTH_SECRET", '{"keys": [{"kty": "OKP"}], "and some more": 1234567890}'),
+        ("BETTER_AUTH_SECRET", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"),
+        ("BETTER_AUTH_SECRET", "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="),
+        ("BETTER_AUTH_SECRET", "\udcff" * 40),
+        ("BETTER_AUTH_URL", "app.example"),
+        ("BETTER_AUTH_URL", "ftp://app.example"),
+        ("BETTER_AUTH_URL", "http://app.example/api/auth"),
+        ("BETTER_AUTH_URL", "http://app.example?x=1"),
+        ("BETTER_AUTH_URL", "http://user:password@app.example"),
+        ("BETTER_AUTH_URL", "http://app.example:port"),
+        ("BETTER_AUTH_URL", "http://"),
+        ("JWT_JWKS_URL", "/api/auth/jwks"),
+        ("JWT_JWKS_URL", "file:///etc/passwd"),
+        ("JWT_JWKS_URL", "http://app.example/a b"),
+        ("JWT_JWKS_URL", "http://app.example/jwks#x"),
         ("ALLOWED_ORIGINS", "*"),
         ("ALLOWED_ORIGINS", "null"),
         ("ALLOWED_ORIGINS", "http://localhost:3000/"),
@@ -53,6 +68,37 @@ def test_a_bad_value_is_named(tmp_path: Path, name: str, value: str) -> None:
 def test_production_needs(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{name} is missing[^\n]+$"):
         load_settings({key: value for key, value in PRODUCTION.items() if key != name}, tmp_path)
+
+
+WITH_KEYS = {**PRODUCTION, "BETTER_AUTH_URL": "https://App.example/"}
+
+
+def test_better_auths_address_is_issuer_and_place_of_the_keys(tmp_path: Path) -> None:
+    needed = {name: value for name, value in WITH_KEYS.items() if name not in ("BETTER_AUTH_SECRET", "JWT_ISSUER")}
+    settings = load_settings(needed, tmp_path)
+    assert (settings.jwt_issuer, settings.jwks_url) == ("https://app.example", "https://app.example/api/auth/jwks")
+    assert settings.secrets == ()
+    chosen = {"JWT_ISSUER": "me", "JWT_JWKS_URL": "https://keys.example/k.json?a=b"}
+    settings = load_settings(WITH_KEYS | chosen, tmp_path)
+    assert (settings.jwt_issuer, settings.jwks_url) == ("me", "https://keys.example/k.json?a=b")
+    assert settings.secrets == (SECRET.encode(),)
+
+
+def test_in_development_there_is_a_secret_beside_the_keys(tmp_path: Path) -> None:
+    settings = load_settings({"BETTER_AUTH_URL": "http://localhost:3000"}, tmp_path)
+    assert len(settings.secrets) == 1
+    assert settings.jwks_url == "http://localhost:3000/api/auth/jwks"
+
+
+@pytest.mark.parametrize("name", ["BETTER_AUTH_URL", "JWT_JWKS_URL"])
+def test_production_refuses_keys_over_http(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name} [^\n]+https"):
+        load_settings({**WITH_KEYS, name: "http://app.example"}, tmp_path)
+
+
+def test_production_needs_an_audience_with_keys_too(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^JWT_AUDIENCE is missing[^\n]+$"):
+        load_settings({name: value for name, value in WITH_KEYS.items() if name != "JWT_AUDIENCE"}, tmp_path)
 
 
 def test_production_refuses_http_origins(tmp_path: Path) -> None:

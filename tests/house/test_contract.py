@@ -1,14 +1,17 @@
 """The OpenAPI document is the contract: it changes on purpose only, and it tells the truth."""
 
+import base64
+import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.client import Person
 from todo_api.errors import ALL
+from todo_api.scalar import INTEGRITY, SCRIPT, VERSION, page, policy
 
 CONTRACT = Path(__file__).with_name("openapi.json")
 
@@ -78,8 +81,28 @@ def test_error_codes_are_unique() -> None:
     assert len(codes) == len(set(codes))
 
 
-def test_the_page_names_the_document_and_a_pinned_script(anyone: httpx.Client, ann: Person) -> None:
-    page = anyone.get("/docs")
-    assert page.status_code == 200
-    assert 'data-url="/docs/openapi.json"' in page.text
-    assert "@latest" not in page.text
+def test_the_page_names_the_document_and_one_script(anyone: httpx.Client) -> None:
+    answer = anyone.get("/docs")
+    assert answer.status_code == 200
+    assert answer.text == page(own=SCRIPT.exists())
+    assert answer.headers["content-security-policy"] == policy(own=SCRIPT.exists())
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_the_script_is_pinned_wherever_it_comes_from(own: bool) -> None:
+    text = page(own=own)
+    assert 'data-url="/docs/openapi.json"' in text
+    ((source, integrity),) = re.findall(r'<script src="([^"]+)" integrity="(sha384-[^"]+)"', text)
+    assert VERSION in source
+    assert source.startswith("/docs/scalar.js" if own else "https://")
+    assert f"script-src {"'self'" if own else source};" in policy(own=own)
+    assert text.count("<script") == 2
+    assert integrity == INTEGRITY
+
+
+@pytest.mark.skipif(not SCRIPT.exists(), reason="Scalar's script is not here: `make docs-assets`")
+def test_our_own_script_is_the_pinned_one(anyone: httpx.Client) -> None:
+    answer = anyone.get(f"/docs/scalar.js?v={VERSION}")
+    assert "sha384-" + base64.b64encode(hashlib.sha384(answer.content).digest()).decode() == INTEGRITY
+    assert "immutable" in answer.headers["cache-control"]
+    assert len(SCRIPT.read_bytes()) < 2_000_000

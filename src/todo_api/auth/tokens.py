@@ -1,9 +1,11 @@
 """A bearer token's claims, checked. Pure: keys and clock come as arguments."""
 
+import json
 import re
 import time
+from base64 import urlsafe_b64decode
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Never
 
 import jwt
 import msgspec
@@ -13,6 +15,7 @@ LEEWAY_SECONDS: Final = 30
 MAX_LIFETIME_SECONDS: Final = 7 * 24 * 3600
 USER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _TYPES: Final = ("JWT", "at+jwt")
+_CHANGES_MEANING: Final = {"cty", "crit", "b64"}
 
 
 class TokenRefused(Exception):
@@ -26,11 +29,21 @@ class Expected(msgspec.Struct, frozen=True):
     audience: str | None
 
 
-def subject(token: str, keys: Sequence[jwt.PyJWK], expected: Expected, now: float) -> str:
-    """The user that `token` speaks for.
+class Header(msgspec.Struct, frozen=True):
+    """What a token says of itself. It may help to find a key; it never says how the key is used."""
 
-    Beyond the signature and RFC 7519's claims this checks what the library does not: the token's size and kind
-    (RFC 8725 §3.11), that times are numbers, and that its whole life is short.
+    alg: str
+    kid: str | None
+
+
+class Verified(msgspec.Struct, frozen=True):
+    user: str
+    expires: float
+    """Unix time."""
+
+
+def read_header(token: str) -> Header:
+    """The header of what may be a token for us: its size, shape and kind (RFC 8725 §3.11) are checked first.
 
     Raises:
         TokenRefused: for every reason alike.
@@ -39,59 +52,103 @@ def subject(token: str, keys: Sequence[jwt.PyJWK], expected: Expected, now: floa
         raise TokenRefused(f"longer than {MAX_TOKEN_BYTES} bytes; does its payload carry the whole user object?")
     if token.count(".") != 2:
         raise TokenRefused("not a JWT; is it Better Auth's session token?")
-    try:
-        header = jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, ValueError, RecursionError) as error:
-        raise TokenRefused(f"unreadable header: {error}") from None
-    if header.get("typ", "JWT") not in _TYPES or "cty" in header or "crit" in header:
+    header = _json(token.split(".", maxsplit=1)[0], "header")
+    if header.get("typ", "JWT") not in _TYPES or not _CHANGES_MEANING.isdisjoint(header):
         raise TokenRefused("a token of another kind")
-    claims = _verified(token, keys, expected)
-    _check_times(claims, now)
+    alg, kid = header.get("alg"), header.get("kid")
+    if not isinstance(alg, str) or not isinstance(kid, str | None) or ("kid" in header and kid is None):
+        raise TokenRefused("alg or kid is no text")
+    return Header(alg, kid)
+
+
+def verified(token: str, keys: Sequence[jwt.PyJWK], expected: Expected, now: float) -> Verified:
+    """Whom `token` speaks for, and until when.
+
+    Signature, issuer and audience are the library's work. Times are ours: the library takes strings, booleans, the far
+    future and a clock of its own; so is the payload's JSON, in which it takes UTF-16 and the last of two equal names.
+
+    Raises:
+        TokenRefused: for every reason alike.
+    """
+    _check_signature(token, keys, expected)
+    claims = _json(token.split(".")[1], "payload")
+    expires = _check_times(claims, now)
     user = claims["sub"]
     if not isinstance(user, str) or not USER_ID.fullmatch(user):
         raise TokenRefused("sub is no user id")
-    return user
+    return Verified(user, expires)
 
 
-def _verified(token: str, keys: Sequence[jwt.PyJWK], expected: Expected) -> dict[str, Any]:
-    required = ["exp", "sub"]
+def _json(segment: str, what: str) -> dict[str, Any]:
+    try:
+        text = urlsafe_b64decode(segment + "=" * (-len(segment) % 4)).decode()
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise TokenRefused(f"unreadable {what}: {error}") from None
+    if not isinstance(value, dict):
+        raise TokenRefused(f"the {what} is no object")
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name twice")
+    return value
+
+
+def _no_number(name: str) -> Never:
+    raise ValueError(f"{name} is no number")
+
+
+def _check_signature(token: str, keys: Sequence[jwt.PyJWK], expected: Expected) -> None:
+    """The algorithm is the key's, whatever the token says (RFC 8725 §3.1)."""
+    required = ["exp", "iat", "sub"]
     required += ["iss"] if expected.issuer is not None else []
     required += ["aud"] if expected.audience is not None else []
     options: Any = {
         "require": required,
         "verify_aud": expected.audience is not None,
+        "verify_exp": False,
+        "verify_iat": False,
+        "verify_nbf": False,
         "enforce_minimum_key_length": True,
     }
     refused: Exception | None = None
     for key in keys:
         try:
-            return jwt.decode(
+            jwt.decode(
                 token,
                 key,
                 algorithms=[key.algorithm_name],
                 audience=expected.audience,
                 issuer=expected.issuer,
-                leeway=LEEWAY_SECONDS,
                 options=options,
             )
         except jwt.InvalidSignatureError as error:
             refused = error
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise TokenRefused(str(error)) from None
-    raise TokenRefused(str(refused or "no key"))
+        else:
+            return
+    raise TokenRefused(str(refused or "no key of ours"))
 
 
-def _check_times(claims: dict[str, Any], now: float) -> None:
-    """PyJWT takes strings, booleans and the far future."""
-    expires, issued = claims["exp"], claims.get("iat", now)
-    if type(expires) not in (int, float) or type(issued) not in (int, float):
-        raise TokenRefused("exp or iat is not a number")
+def _check_times(claims: dict[str, Any], now: float) -> float:
+    expires, issued, begins = claims["exp"], claims["iat"], claims.get("nbf", now)
+    if any(type(moment) not in (int, float) for moment in (expires, issued, begins)):
+        raise TokenRefused("exp, iat or nbf is not a number")
+    if expires <= now - LEEWAY_SECONDS:
+        raise TokenRefused("expired")
+    if issued > now + LEEWAY_SECONDS or begins > now + LEEWAY_SECONDS:
+        raise TokenRefused("not valid yet; do the clocks differ?")
     if expires - now > MAX_LIFETIME_SECONDS or expires - issued > MAX_LIFETIME_SECONDS:
         raise TokenRefused("valid for longer than seven days")
+    return float(expires)
 
 
 def development_token(user_id: str, secret: bytes, issuer: str | None, audience: str | None, seconds: int) -> str:
-    """An HS256 token that `subject` accepts, for trying things out: in production they come from Better Auth."""
+    """An HS256 token that is accepted, for trying things out: in production they come from Better Auth."""
     now = int(time.time())
     claims = {"sub": user_id, "iat": now, "exp": now + seconds, "iss": issuer, "aud": audience}
     return jwt.encode({name: value for name, value in claims.items() if value is not None}, secret, algorithm="HS256")

@@ -1,0 +1,62 @@
+"""What verifying a token costs, and what it costs when it is remembered: `python -m benchmarks.token_memory`."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+from tests.auth.forge import claims, signed
+from tests.auth.issuer import new_key, public
+
+from todo_api.auth.keys import published_keys, shared_secrets
+from todo_api.auth.tokens import Expected, read_header, verified
+from todo_api.auth.verifier import Verifier
+
+SECRET = b"a-secret-for-the-bench-0123456789abcdef"
+EXPECTED = Expected("http://issuer", "todo-api")
+ROUNDS = 2000
+
+
+def microseconds(work: Callable[[], Any]) -> float:
+    """CPU time, the best of five."""
+    best = float("inf")
+    for _ in range(5):
+        began = time.process_time()
+        for _ in range(ROUNDS):
+            work()
+        best = min(best, (time.process_time() - began) / ROUNDS)
+    return best * 1e6
+
+
+async def remembered(token: str) -> float:
+    verifier = Verifier(shared_secrets([SECRET]), None, EXPECTED)
+    best = float("inf")
+    await verifier.user(token)
+    for _ in range(5):
+        began = time.process_time()
+        for _ in range(ROUNDS):
+            await verifier.user(token)
+        best = min(best, (time.process_time() - began) / ROUNDS)
+    return best * 1e6
+
+
+def verifying(token: str, key: jwt.PyJWK) -> Callable[[], Any]:
+    return lambda: (read_header(token), verified(token, [key], EXPECTED, time.time()))
+
+
+def main() -> None:
+    payload = claims("http://issuer", "ann")
+    shared = signed({"alg": "HS256", "typ": "JWT"}, payload, SECRET)
+    print(f"HS256       {microseconds(verifying(shared, shared_secrets([SECRET])[0])):6.1f} µs")
+    for alg in ("EdDSA", "ES256", "ES512", "RS256", "PS256"):
+        private = new_key(alg)
+        keys = published_keys(json.dumps({"keys": [public(private, alg, kid="k")]}).encode())
+        token = signed({"alg": alg, "kid": "k"}, payload, private, alg)
+        print(f"{alg:11} {microseconds(verifying(token, keys['k'])):6.1f} µs")
+    print(f"remembered  {asyncio.run(remembered(shared)):6.1f} µs")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Better Auth's public keys, fetched when they are needed and kept for when it is away.
+
+The library's own client blocks the event loop, takes answers of any size and forgets its keys when a fetch fails.
+"""
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from typing import Final
+
+import httpx
+import jwt
+
+from todo_api.auth.keys import NoUsableKey, published_keys
+from todo_api.errors import KeysAway
+
+FRESH_SECONDS: Final = 300
+"""After this a request starts a fetch; after twice this it waits for that fetch too, unless the last one failed."""
+STALE_SECONDS: Final = 24 * 3600
+"""So long keys stay good while the issuer is away."""
+RETRY_SECONDS: Final = 5
+"""Between the beginnings of two fetches, whatever strangers send."""
+_TIMEOUT_SECONDS: Final = 3
+_MAX_BYTES: Final = 64 * 1024
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Jwks:
+    """One address, one fetch at a time."""
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.url = url
+        self.clock = clock
+        self.epoch = 0
+        """Counts changes of the keys."""
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._body = b""
+        self._fetched_at = self._began_at = float("-inf")
+        self._check_at = float("-inf")
+        self._failed = False
+        self._fetching: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Starts the first fetch; nobody waits for it, since Better Auth may start later than we do."""
+        verify = ssl.create_default_context() if self.url.startswith("https:") else False
+        self._client = httpx.AsyncClient(
+            verify=verify,
+            timeout=_TIMEOUT_SECONDS,
+            follow_redirects=False,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+        )
+        self._fetch_if_allowed(self.clock())
+
+    async def close(self) -> None:
+        if self._fetching is not None:
+            self._fetching.cancel()
+        await self._client.aclose()
+
+    def due(self) -> bool:
+        """Whether what was verified with these keys must be verified again."""
+        return self.clock() >= self._check_at
+
+    async def key(self, kid: str) -> jwt.PyJWK | None:
+        """The key of that name; None if there is none.
+
+        Raises:
+            KeysAway: no key is known at all, so nothing can be said about any token.
+        """
+        now = self.clock()
+        if self._keys and now - self._fetched_at > STALE_SECONDS:
+            self._take({}, b"")
+        if kid not in self._keys or now >= self._check_at:
+            self._fetch_if_allowed(now)
+            overdue = now - self._fetched_at > 2 * FRESH_SECONDS and not self._failed
+            if self._fetching is not None and (kid not in self._keys or overdue):
+                await asyncio.wait({self._fetching})
+        if not self._keys:
+            raise KeysAway
+        return self._keys.get(kid)
+
+    def _fetch_if_allowed(self, now: float) -> None:
+        if self._fetching is None and now - self._began_at >= RETRY_SECONDS:
+            self._began_at = now
+            self._check_at = now + RETRY_SECONDS
+            self._fetching = asyncio.create_task(self._fetch())
+
+    async def _fetch(self) -> None:
+        try:
+            body = await self._get()
+            keys = published_keys(body)
+        except (httpx.HTTPError, NoUsableKey, TimeoutError) as error:
+            self._failed = True
+            _LOG.warning(
+                "keys: cannot be had from %s: %s; %d known", self.url, error or type(error).__name__, len(self._keys)
+            )
+        else:
+            self._failed = False
+            self._fetched_at = self.clock()
+            self._check_at = self._fetched_at + FRESH_SECONDS
+            if body != self._body:
+                self._take(keys, body)
+        finally:
+            self._fetching = None
+
+    def _take(self, keys: dict[str, jwt.PyJWK], body: bytes) -> None:
+        self._keys, self._body = keys, body
+        self.epoch += 1
+
+    async def _get(self) -> bytes:
+        body = bytearray()
+        async with asyncio.timeout(_TIMEOUT_SECONDS), self._client.stream("GET", self.url) as answer:
+            if answer.status_code != 200:
+                raise NoUsableKey(f"it answers {answer.status_code}")
+            async for chunk in answer.aiter_raw():
+                body += chunk
+                if len(body) > _MAX_BYTES:
+                    raise NoUsableKey(f"the answer is larger than {_MAX_BYTES} bytes")
+        return bytes(body)

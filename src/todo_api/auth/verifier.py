@@ -1,0 +1,78 @@
+"""Token → user, with keys of both kinds; what was verified is remembered."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+import jwt
+
+from todo_api.auth.jwks import Jwks
+from todo_api.auth.tokens import Expected, read_header, verified
+
+MAX_REMEMBERED: Final = 8192
+"""Tokens, about 300 bytes each."""
+
+
+class _Remembered(NamedTuple):
+    user: str
+    expires: float
+    published: bool
+    """Verified with a key of the issuer's, which can be withdrawn."""
+
+
+class Verifier:
+    """Remembers by hash, so that no token lies in memory; the least recently used goes first."""
+
+    def __init__(
+        self,
+        secrets: Sequence[jwt.PyJWK],
+        jwks: Jwks | None,
+        expected: Expected,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.secrets = secrets
+        self.jwks = jwks
+        self.expected = expected
+        self.clock = clock
+        self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
+        self._epoch = 0
+
+    async def user(self, token: str) -> str:
+        """Whom `token` speaks for.
+
+        Raises:
+            TokenRefused: the token is no good.
+            KeysAway: there is no key to say so.
+        """
+        if self.jwks is not None and self.jwks.epoch != self._epoch:
+            self._epoch = self.jwks.epoch
+            self._remembered.clear()
+        name = sha256(token.encode()).digest()
+        known = self._remembered.get(name)
+        if known is not None and self.clock() < known.expires and not self._withdrawable(known):
+            self._remembered.move_to_end(name)
+            return known.user
+        return await self._verify(token, name)
+
+    def _withdrawable(self, known: _Remembered) -> bool:
+        return known.published and self.jwks is not None and self.jwks.due()
+
+    async def _verify(self, token: str, name: bytes) -> str:
+        header = read_header(token)
+        published = self.jwks is not None and header.alg != "HS256"
+        keys = await self._published(header.kid) if published else self.secrets
+        epoch = self._epoch if self.jwks is None else self.jwks.epoch
+        now = self.clock()
+        good = verified(token, keys, self.expected, now)
+        if epoch == self._epoch and now < good.expires:
+            self._remembered[name] = _Remembered(good.user, good.expires, published)
+            self._remembered.move_to_end(name)
+            if len(self._remembered) > MAX_REMEMBERED:
+                self._remembered.popitem(last=False)
+        return good.user
+
+    async def _published(self, kid: str | None) -> Sequence[jwt.PyJWK]:
+        key = None if self.jwks is None or kid is None else await self.jwks.key(kid)
+        return () if key is None else (key,)
