@@ -89,7 +89,8 @@ def _create(*, tagged: bool) -> Statement:
     }
     created = add(TASKS, values).returning(*TASKS.c).cte("created")
     answer = out_of(created, *_task(created, _TAG_NAMES))
-    return Statement(answer.add_cte(*_link(created)) if tagged else answer)
+    # The id is made here, so that a second run meets the first one's row: see `TaskRepository.create`.
+    return Statement(answer.add_cte(*_link(created)) if tagged else answer, repeatable=True)
 
 
 _GET: Final = Statement(rows(TASKS, *_task(TASKS, _tags_of(TASKS))).where(TASKS.c.id == _ID))
@@ -163,17 +164,24 @@ class TaskRepository(OwnedRepository):
         return _one(await self.fetch(_GET, id=task_id))
 
     async def create(self, task: TaskCreate) -> Task:
-        return _one(
-            await self.fetch(
-                _create(tagged=bool(task.tags)),
-                id=uuid4(),
-                title=task.title,
-                description=task.description,
-                priority=_PRIORITY_NUMBER[task.priority],
-                due_date=task.due_date,
-                tags=task.tags,
+        task_id = uuid4()
+        try:
+            return _one(
+                await self.fetch(
+                    _create(tagged=bool(task.tags)),
+                    id=task_id,
+                    title=task.title,
+                    description=task.description,
+                    priority=_PRIORITY_NUMBER[task.priority],
+                    due_date=task.due_date,
+                    tags=task.tags,
+                )
             )
-        )
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != "pk_tasks":
+                raise
+            # Only we know this id: its answer was lost, the task is there.
+            return await self.get(task_id)
 
     async def change(self, task_id: UUID, task: TaskUpdate) -> Task:
         sent = task.sent()
