@@ -50,6 +50,7 @@ class Proxy:
         self.accept_delay = 0.0
         """Seconds that a new connection waits before anything goes through."""
         self.cut_by_reset = False
+        self.cut_and_refuse = False
         self.cut_answer_to: bytes | None = None
         """When the client sends this, once, the server gets it, and the client's connection ends."""
 
@@ -152,6 +153,8 @@ class Proxy:
             if self.cut_answer_to is not None and self.cut_answer_to in data:
                 self.cut_answer_to = None
                 pair.frozen = True
+                if self.cut_and_refuse:
+                    await self._close()
                 await asyncio.sleep(0.1)
                 pair.end(reset=self.cut_by_reset)
                 return

@@ -90,6 +90,18 @@ def test_when_the_answer_is_lost_nothing_is_done_twice(
     was_done_once(cut_off, operation, task, answer)
 
 
+def test_a_create_that_cannot_be_asked_for_again_may_have_been_made(cut_off: Person, proxy: Proxy) -> None:
+    proxy.cut_answer_to = cut_off.user_id.encode()
+    proxy.cut_and_refuse = True
+    try:
+        answer = cut_off.post("tasks", json={"title": "made", "tags": ["a"]})
+    finally:
+        proxy.cut_and_refuse = False
+        proxy.listen()
+    assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
+    assert [task["tags"] for task in cut_off.get("tasks").json()["data"]] == [["a"]]
+
+
 @pytest.mark.parametrize("operation", ["createTask", "getTask"])
 def test_a_connection_that_answers_nothing_is_given_up(cut_off: Person, proxy: Proxy, operation: str) -> None:
     task = cut_off.creates(tags=["a"])

@@ -49,16 +49,16 @@ class Statement:
     lost: true for all that only read (docs/decisions/0060-what-is-repeated.md).
     """
 
-    __slots__ = ("names", "repeatable", "sql")
+    __slots__ = ("names", "repeatable", "sql", "writes")
 
     def __init__(self, element: ClauseElement, *, repeatable: bool = False) -> None:
         compiled: Any = element.compile(dialect=_DIALECT)
         self.sql: str = compiled.string
         self.names: tuple[str, ...] = tuple(compiled.positiontup)
-        writes = isinstance(element, UpdateBase) or any(
+        self.writes = isinstance(element, UpdateBase) or any(
             isinstance(cte.element, UpdateBase) for cte in compiled.ctes or ()
         )
-        self.repeatable = repeatable or not writes
+        self.repeatable = repeatable or not self.writes
         constants = sorted(name for name in set(self.names) if compiled.params[name] is not None)
         if constants:
             raise ValueError(f"a value is baked into the statement: {constants}: name it with bindparam()")
@@ -103,6 +103,7 @@ class Database:
     async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[asyncpg.Record]:
         """Rows of one statement."""
         deadline = _now() + _REQUEST_SECONDS
+        sent = False
         try:
             return await self._fetch(statement, values, deadline, _FIRST_TRY_SECONDS)
         except _UNSENT as error:
@@ -110,13 +111,19 @@ class Database:
         except _LOST as error:
             if not statement.repeatable:
                 raise OutcomeUnknown from error
+            sent = True
             _LOG.info("database: asked again after %s", type(error).__name__)
         try:
             return await self._fetch(statement, values, deadline, _REQUEST_SECONDS)
         except _LOST as error:
-            raise _refusal(error, unknown=not statement.repeatable) from error
+            raise _refusal(error, unknown=statement.writes) from error
         except _UNSENT as error:
-            raise DatabaseAway from error
+            raise _refusal(error, unknown=statement.writes and sent) from error
+        except (Unavailable, asyncpg.PostgresError) as error:
+            # Refused now; but what was sent first may have been done. A collision with it says that it was.
+            if statement.writes and sent and not isinstance(error, asyncpg.UniqueViolationError):
+                raise OutcomeUnknown from error
+            raise
 
     async def _fetch(
         self, statement: Statement, values: Mapping[str, Any], deadline: float, patience: float

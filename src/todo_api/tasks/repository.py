@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from todo_api.db.engine import Statement
 from todo_api.db.owned import TAGS, TASK_TAGS, TASKS, OwnedRepository, add, add_each, change, out_of, remove, rows
-from todo_api.errors import TaskNotFound
+from todo_api.errors import OutcomeUnknown, TaskNotFound, Unavailable
 from todo_api.tasks.structs import Task, TaskCreate, TaskPage, TaskQuery, TaskUpdate
 
 PRIORITIES: Final = ("High", "Medium", "Low")
@@ -181,7 +181,10 @@ class TaskRepository(OwnedRepository):
             if error.constraint_name != "pk_tasks":
                 raise
             # Only we know this id: its answer was lost, the task is there.
-            return await self.get(task_id)
+            try:
+                return await self.get(task_id)
+            except Unavailable:
+                raise OutcomeUnknown from error
 
     async def change(self, task_id: UUID, task: TaskUpdate) -> Task:
         sent = task.sent()
