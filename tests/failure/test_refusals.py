@@ -19,6 +19,8 @@ from tests.failure.postgres import Postgres, own_postgres
 from tests.service import Service, running
 from todo_api.db.url import connect_arguments
 
+CALLERS = 12
+
 
 def refused(answer: httpx.Response) -> str:
     assert answer.status_code == 503, answer.text
@@ -63,13 +65,13 @@ def role(database_url: str) -> Iterator[str]:
 
 
 async def _held(url: str, person: Person, task_id: str) -> list[httpx.Response]:
-    """Three changes of a task whose row somebody else holds."""
+    """Changes, all at once, of a task whose row somebody else holds."""
     connection = await asyncpg.connect(**connect_arguments(url))
     try:
         async with connection.transaction():
             await connection.execute("select from tasks where user_id = $1 for update", person.user_id)
-            with ThreadPoolExecutor() as threads:
-                calls = [threads.submit(person.patch, f"tasks/{task_id}/complete") for _ in range(3)]
+            with ThreadPoolExecutor(CALLERS) as threads:
+                calls = [threads.submit(person.patch, f"tasks/{task_id}/complete") for _ in range(CALLERS)]
                 return [call.result() for call in calls]
     finally:
         await connection.close()
@@ -79,10 +81,9 @@ def test_a_slow_statement_is_stopped_and_a_full_pool_is_busy(database_url: str, 
     with somebody(tmp_path, database_url, DB_POOL_SIZE="1", DB_MAX_OVERFLOW="0") as ann:
         task = ann.creates()
         answers = anyio.run(_held, database_url, ann, task["id"])
-        codes = sorted(refused(answer) for answer in answers)
-        assert codes[0] == "busy"
-        assert "database_too_slow" in codes
-        assert max(answer.elapsed.total_seconds() for answer in answers) < 5.5
+        codes = {refused(answer) for answer in answers}
+        assert {"busy", "database_too_slow"} <= codes <= {"busy", "database_too_slow", "outcome_unknown"}
+        assert max(answer.elapsed.total_seconds() for answer in answers) < 6
         assert ann.sees(task["id"]) == task
         assert ann.patch(f"tasks/{task['id']}/complete").json()["version"] == 2
 
@@ -118,7 +119,7 @@ def test_too_many_connections_are_busy(database_url: str, role: str, tmp_path: P
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 def test_a_full_disk_is_said_and_reading_goes_on(tmp_path: Path) -> None:
-    mount = 'mkdir "$0" && mount -t tmpfs -o size=400k none "$0" && chown 65534 "$0" && exec "$@"'
+    mount = 'mkdir "$0" && mount -t tmpfs -o size=200k none "$0" && chown 65534 "$0" && exec "$@"'
     with TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)
         small = f"{directory}/small"
