@@ -2,13 +2,12 @@
 
 import asyncio
 
-import asyncpg
 from alembic import context
 from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from todo_api.db.migrations import connect_directly
 from todo_api.db.tables import METADATA
-from todo_api.db.url import connect_arguments
 
 _ONE_AT_A_TIME = text("select pg_advisory_xact_lock(hashtext('todo_api migrations'))")
 
@@ -27,9 +26,9 @@ def online(connection: Connection) -> None:
 
 
 async def connect() -> None:
-    arguments = connect_arguments(context.config.attributes["url"])
+    url = context.config.attributes["url"]
     engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(**arguments), poolclass=NullPool
+        "postgresql+asyncpg://", async_creator=lambda: connect_directly(url), poolclass=NullPool
     )
     async with engine.connect() as connection:
         await connection.run_sync(online)

@@ -22,6 +22,7 @@ from todo_api.auth.tokens import Expected
 from todo_api.auth.verifier import Verifier
 from todo_api.config import Settings, SettingsError, load_settings
 from todo_api.db.engine import Database
+from todo_api.drain import Drain
 from todo_api.edge import Edge
 from todo_api.errors import (
     ApiError,
@@ -31,6 +32,7 @@ from todo_api.errors import (
     MethodNotAllowed,
     NoSuchPath,
     OurBug,
+    Unavailable,
     from_database,
     respond,
 )
@@ -58,6 +60,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         openapi_config=docs.config() if settings.docs_enabled else None,
         exception_handlers={
             ApiError: _refuse,
+            Unavailable: _refuse_database,
             HTTPException: _refuse_http,
             asyncpg.PostgresError: _refuse_database,
             asyncpg.InterfaceError: _refuse_database,
@@ -68,7 +71,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
     )
     expected = Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
     guard = Guard(app.asgi_handler, Verifier(shared_secrets(settings.secrets), jwks, expected))
-    app.asgi_handler = Edge(guard, settings.allowed_origins)
+    app.state.drain = drain = Drain(settings.drain_seconds)
+    app.asgi_handler = Edge(guard, settings.allowed_origins, drain)
     return app
 
 
@@ -82,6 +86,7 @@ def _database(settings: Settings) -> Any:
         )
         await database.open()
         app.state.database = database
+        app.state.drain.listen()
         follower = asyncio.create_task(_follow_parent())
         try:
             yield
@@ -141,7 +146,7 @@ def _refuse_database(request: AnyRequest, error: Exception) -> Response[Any]:
     _LOG.log(
         logging.ERROR if isinstance(refusal, OurBug) else logging.WARNING,
         "database: %s: %s",
-        type(error).__name__,
+        type(error.__cause__ or error).__name__,
         refusal.code,
         exc_info=error if isinstance(refusal, OurBug) else None,
         extra={"request_id": request.scope["state"]["request_id"]},

@@ -20,6 +20,7 @@ from todo_api.auth.tokens import USER_ID, development_token
 from todo_api.config import Settings, SettingsError, load_settings
 from todo_api.db.embedded import EmbeddedError, embedded_postgres
 from todo_api.db.migrations import alembic_config
+from todo_api.db.url import connect_arguments
 from todo_api.docs import document
 from todo_api.server import PortTaken, serve
 
@@ -45,6 +46,7 @@ def _settings() -> Settings:
 def _database_url(settings: Settings) -> Iterator[str]:
     """DATABASE_URL or, in development, the embedded PostgreSQL while the block runs."""
     if settings.database_url is not None:
+        connect_arguments(settings.database_url)  # what is wrong with it is said here, before anything starts
         yield settings.database_url
     else:
         with embedded_postgres(settings.home) as url:

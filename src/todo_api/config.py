@@ -32,6 +32,7 @@ VARIABLES: Final = (
     "LOG_LEVEL",
     "DB_POOL_SIZE",
     "DB_MAX_OVERFLOW",
+    "DRAIN_SECONDS",
     "TODO_API_HOME",
     "DOCS_ENABLED",
 )
@@ -62,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: LogLevel
     db_pool_size: int
     db_max_overflow: int
+    drain_seconds: int
     home: Path
     docs_enabled: bool
 
@@ -99,6 +101,7 @@ def load_settings(environ: Mapping[str, str], directory: Path) -> Settings:
         log_level=cast(LogLevel, _one_of(values, "LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")),
         db_pool_size=_integer(values, "DB_POOL_SIZE", default=5, low=1, high=1000),
         db_max_overflow=_integer(values, "DB_MAX_OVERFLOW", default=10, low=0, high=1000),
+        drain_seconds=_integer(values, "DRAIN_SECONDS", default=5 if production else 0, low=0, high=60),
         home=home,
         docs_enabled=_one_of(values, "DOCS_ENABLED", "true", "false") == "true",
     )

@@ -78,7 +78,12 @@ is sent again as it was.
 
 Every answer carries `X-Request-ID`. Besides the answers listed with an operation there are, with the body `Error`: 404
 for an unknown path, 405 with `Allow`, 413 for a body over 64 KiB, 415 for a body that is not `application/json`, and
-503 with `Retry-After` when the database or the keys of Better Auth are away. `HEAD` works wherever `GET` does.
+503 with `Retry-After`. `HEAD` works wherever `GET` does.
+
+A 503 says by its `code` what is the matter: `database_unavailable`, `busy`, `database_too_slow`, `read_only`,
+`storage_full`, `keys_unavailable` and `stopping` mean that nothing was changed. `outcome_unknown` means that the
+database was lost in the middle of a change, which may have been made or not: look before you repeat it. A create whose
+answer was lost is asked for once more, and made once.
 """
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from todo_api.drain import Drain
 from todo_api.errors import OriginNotAllowed, OurBug, send_error
 
 Headers = list[tuple[bytes, bytes]]
@@ -79,8 +80,9 @@ class Edge:
     its OPTIONS knows one method of a path.
     """
 
-    def __init__(self, app: ASGIApp, allowed_origins: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, allowed_origins: frozenset[str], drain: Drain) -> None:
         self.app = app
+        self.drain = drain
         self.allowed_origins = frozenset(origin.encode() for origin in allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,6 +90,8 @@ class Edge:
             await self.app(scope, receive, send)
             return
         sent = _Answer(send, scope, self.allowed_origins)
+        if self.drain.begun:
+            sent.headers.append((b"connection", b"close"))
         scope["state"]["request_id"] = sent.request_id.decode()
         try:
             if sent.preflight:

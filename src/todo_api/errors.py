@@ -113,8 +113,14 @@ class NotJson(ApiError):
     status, code, detail = 415, "not_json", "Send the body as `Content-Type: application/json`."
 
 
-class DatabaseAway(ApiError):
-    status, code, detail = 503, "database_unavailable", "The database is not available. Try again shortly."
+class Unavailable(ApiError):
+    """The database's share of failures. But for `OutcomeUnknown`, nothing was changed."""
+
+    status = 503
+
+
+class DatabaseAway(Unavailable):
+    code, detail = "database_unavailable", "The database is not available. Try again shortly."
     headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
 
 
@@ -123,8 +129,34 @@ class KeysAway(ApiError):
     headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
 
 
-class Busy(ApiError):
-    status, code, detail = 503, "busy", "Too much is going on at once. Try again shortly."
+class Busy(Unavailable):
+    code, detail = "busy", "Too much is going on at once. Try again shortly."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+class TooSlow(Unavailable):
+    code, detail = "database_too_slow", "The database took too long, and was stopped. Try again shortly."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
+
+
+class ReadOnly(Unavailable):
+    code, detail = "read_only", "The database takes no changes at the moment; reading works. Try again shortly."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
+
+
+class StorageFull(Unavailable):
+    code, detail = "storage_full", "The database has no room left for changes; reading works."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "60"}
+
+
+class OutcomeUnknown(Unavailable):
+    code = "outcome_unknown"
+    detail = "The database was lost in the middle: the change may have been made or not. Look before you repeat it."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
+
+
+class Stopping(Unavailable):
+    code, detail = "stopping", "This instance is stopping: others serve."
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 
@@ -132,10 +164,22 @@ class OurBug(ApiError):
     status, code, detail = 500, "internal_error", "Something went wrong on our side. Report the X-Request-ID."
 
 
-ALL: Final[tuple[type[ApiError], ...]] = tuple(ApiError.__subclasses__())
+ALL: Final[tuple[type[ApiError], ...]] = tuple(
+    error for error in (*ApiError.__subclasses__(), *Unavailable.__subclasses__()) if hasattr(error, "code")
+)
 
-_AWAY_CLASSES = ("08", "57P")
-_BUSY_STATES = ("53300", "57014", "40001", "40P01", "55P03")
+_MEANINGS: Final[dict[str, type[ApiError]]] = {
+    "08": DatabaseAway,
+    "57P": DatabaseAway,
+    "57014": TooSlow,
+    "25006": ReadOnly,
+    "53100": StorageFull,
+    "53": Busy,
+    "40001": Busy,
+    "40P01": Busy,
+    "55P03": Busy,
+}
+"""SQLSTATEs, or their beginnings, the longer before the shorter."""
 
 
 def from_database(error: Exception) -> ApiError:
@@ -143,11 +187,11 @@ def from_database(error: Exception) -> ApiError:
 
     https://www.postgresql.org/docs/current/errcodes-appendix.html
     """
+    if isinstance(error, ApiError):
+        return error
     state = getattr(error, "sqlstate", None)
     if isinstance(error, asyncpg.PostgresError) and state:
-        if state.startswith(_BUSY_STATES):
-            return Busy()
-        return DatabaseAway() if state.startswith(_AWAY_CLASSES) else OurBug()
+        return next((meaning for start, meaning in _MEANINGS.items() if state.startswith(start)), OurBug)()
     if isinstance(error, asyncpg.InterfaceError | OSError):
         return DatabaseAway()
     return OurBug()

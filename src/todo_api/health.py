@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from todo_api import __version__
 from todo_api.docs import answers
+from todo_api.errors import Stopping
 
 
 class Health(Struct, frozen=True):
@@ -30,5 +31,7 @@ class HealthController(Controller):
 
     @get("/ready", operation_id="getReadiness", summary="Readiness: the database answers", responses=answers(503))
     async def get_readiness(self, request: Request[Any, Any, Any]) -> Readiness:
-        await request.app.state.database.ping()
+        if request.app.state.drain.begun:
+            raise Stopping
+        await request.app.state.database.watch.check()
         return Readiness()

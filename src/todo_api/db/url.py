@@ -1,11 +1,30 @@
-"""A database URL as people paste it, made into arguments for the driver."""
+"""A database URL as people paste it, made into arguments for the driver.
 
+The driver's own parser passes what it does not know to the server, which refuses it, and does not verify the
+certificate that `sslmode=require` asks for.
+"""
+
+import re
 import ssl
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote
 
-_OURS: Final = {"sslmode", "channel_binding", "options", "application_name", "connect_timeout"}
-_VERIFIED: Final = {"require", "verify-ca", "verify-full"}
+from todo_api.config import SettingsError
+
+_URL: Final = re.compile(
+    r"postgres(?:ql)?://(?:(?P<login>[^/?]*)@)?(?P<hosts>[^/?@]*)(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?"
+)
+_HOST: Final = re.compile(r"(?:\[(?P<bracketed>[^\]]+)\]|(?P<plain>[^:]*))(?::(?P<port>[0-9]+))?")
+_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_VERIFIED: Final = _MODES[3:]
+_UNDERSTOOD: Final = re.compile(
+    "application_name|channel_binding|dbname|host|options|password|pgbouncer|port|sslcert|sslkey|sslmode|"
+    "sslnegotiation|sslrootcert|target_session_attrs|user"
+)
+_WITHOUT_EFFECT: Final = re.compile(
+    "connect_timeout|connection_limit|gssencmode|keepalives(_count|_idle|_interval)?|pool_timeout|tcp_user_timeout"
+)
+"""Of libpq and of other pools; here the pool's settings and limits say it."""
 
 
 def connect_arguments(url: str) -> dict[str, Any]:
@@ -13,16 +32,95 @@ def connect_arguments(url: str) -> dict[str, Any]:
 
     `sslmode=require` and stricter verify the certificate against the system's authorities and the host's name, which
     stands in for `channel_binding`, which the driver does not know.
+
+    Raises:
+        SettingsError: what is wrong with the URL, without quoting it: it holds a password.
     """
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    rest = urlencode({name: value for name, value in query.items() if name not in _OURS}, quote_via=quote)
-    arguments: dict[str, Any] = {"dsn": urlunsplit(("postgresql", parts.netloc, parts.path, rest, ""))}
-    sslmode = query.get("sslmode")
-    if sslmode in _VERIFIED:
-        arguments["ssl"] = ssl.create_default_context()
-    elif sslmode is not None:
-        arguments["ssl"] = sslmode
-    arguments["server_settings"] = {"application_name": query.get("application_name", "todo-api")}
-    arguments["timeout"] = 10
+    query = _query(url)
+    parts = _parts(url)
+    user, _, password = (parts["login"] or "").partition(":")
+    hosts, ports = _hosts(query.get("host") or unquote(parts["hosts"] or ""), query.get("port"))
+    named = {
+        "host": hosts or None,
+        "port": ports or None,
+        "user": query.get("user") or unquote(user) or None,
+        "password": query.get("password") or unquote(password) or None,
+        "database": query.get("dbname") or unquote(parts["database"] or "") or None,
+        "target_session_attrs": query.get("target_session_attrs"),
+        "direct_tls": True if query.get("sslnegotiation") == "direct" else None,
+        "ssl": _tls(query),
+    }
+    settings = {"application_name": query.get("application_name", "todo-api")}
+    if "options" in query:
+        settings["options"] = query["options"]
+    arguments: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    arguments |= {"server_settings": settings, "timeout": 10}
+    if query.get("pgbouncer") == "true":
+        arguments["statement_cache_size"] = 0
     return arguments
+
+
+def is_pooler(url: str) -> bool:
+    """Whether the URL says that a connection is shared: `pgbouncer=true`, or one of Neon's `-pooler` hosts."""
+    hosts = (_parts(url)["hosts"] or "").split(",")
+    return _query(url).get("pgbouncer") == "true" or any(
+        re.match(r"[a-z0-9-]+-pooler\.", host, re.IGNORECASE) for host in hosts
+    )
+
+
+def _parts(url: str) -> dict[str, str | None]:
+    found = _URL.fullmatch(url.strip())
+    if found is None:
+        raise SettingsError(
+            "DATABASE_URL cannot be read: write postgresql://user:password@host/database, with special characters "
+            "of the password percent-encoded"
+        )
+    return found.groupdict()
+
+
+def _query(url: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in (_parts(url)["query"] or "").split("&") if part)
+    query = {unquote(name): unquote(value) for name, _, value in pairs}
+    for name in query:
+        if not (_UNDERSTOOD.fullmatch(name) or _WITHOUT_EFFECT.fullmatch(name)):
+            raise SettingsError(f"DATABASE_URL has a parameter {name!r}, which has no meaning here: remove it")
+    for name, values in (
+        ("sslmode", _MODES),
+        ("pgbouncer", ("true", "false")),
+        ("sslnegotiation", ("postgres", "direct")),
+        ("target_session_attrs", ("any", "primary", "standby", "read-write", "read-only", "prefer-standby")),
+    ):
+        if query.get(name, values[0]) not in values:
+            raise SettingsError(f"DATABASE_URL has a bad {name}: set it to one of {', '.join(values)}")
+    return query
+
+
+def _hosts(listed: str, default_ports: str | None) -> tuple[list[str], list[int]]:
+    """Several hosts, comma-separated, are tried in turn."""
+    given = (default_ports or "").split(",")
+    hosts, ports = [], []
+    for at, one in enumerate(listed.split(",") if listed else []):
+        found = None if one.startswith("/") else _HOST.fullmatch(one)
+        if found is None and not one.startswith("/"):
+            raise SettingsError("DATABASE_URL has a bad host or port: write host:port, an IPv6 address in brackets")
+        port = (found and found["port"]) or given[min(at, len(given) - 1)] or "5432"
+        if not port.isdecimal() or not 0 < int(port) < 65536:
+            raise SettingsError("DATABASE_URL has a bad port: it is a number from 1 to 65535")
+        hosts.append(one if found is None else found["bracketed"] or found["plain"])
+        ports.append(int(port))
+    return hosts, ports
+
+
+def _tls(query: dict[str, str]) -> ssl.SSLContext | str | None:
+    mode = query.get("sslmode") or ("require" if query.get("channel_binding") == "require" else None)
+    if mode not in _VERIFIED:
+        return mode
+    authorities = query.get("sslrootcert", "system")
+    try:
+        context = ssl.create_default_context(cafile=None if authorities == "system" else authorities)
+        if "sslcert" in query:
+            context.load_cert_chain(query["sslcert"], query.get("sslkey"))
+    except OSError as error:
+        raise SettingsError(f"DATABASE_URL names a certificate file that cannot be read: {error}") from None
+    context.set_alpn_protocols(["postgresql"])
+    return context

@@ -38,7 +38,7 @@ from todo_api.db.owned import (
     remove,
     rows,
 )
-from todo_api.errors import Busy, TaskNotFound
+from todo_api.errors import Busy, OutcomeUnknown, TaskNotFound, Unavailable
 from todo_api.fold import fold, fold_title
 from todo_api.tasks import idempotency, stale
 from todo_api.tasks.columns import PRIORITY_NUMBER, tags_of, task_columns
@@ -83,10 +83,13 @@ def _create(*, tagged: bool, keyed: bool = False) -> Statement:
         claim = idempotency.claimed(_ID)
         values |= {"id": claim.c.task_id, "created_at": claim.c.created_at, "updated_at": claim.c.created_at}
         created = add_from(TASKS, values, claim).returning(TASKS.c.id).cte("created")
-        return Statement(idempotency.answer(claim).add_cte(created, *(_link(created) if tagged else ())))
+        kept = idempotency.answer(claim).add_cte(created, *(_link(created) if tagged else ()))
+        # A second run meets the first one's key.
+        return Statement(kept, repeatable=True)
     created = add(TASKS, values).returning(*TASKS.c).cte("created")
     answer = out_of(created, *task_columns(created, _TAG_NAMES))
-    return Statement(answer.add_cte(*_link(created)) if tagged else answer)
+    # The id is made here, so that a second run meets the first one's row: see `TaskRepository._insert`.
+    return Statement(answer.add_cte(*_link(created)) if tagged else answer, repeatable=True)
 
 
 _GET: Final = Statement(rows(TASKS, *task_columns(TASKS, tags_of(TASKS))).where(TASKS.c.id == _ID))
@@ -169,12 +172,26 @@ class TaskRepository(OwnedRepository):
             **_folded(task.title, task.description, task.tags),
         }
         if key is None:
-            return Created(_one(await self.fetch(statement, **values)), repeated=False)
+            return Created(await self._insert(statement, values), repeated=False)
         values |= {"key": key, "fingerprint": idempotency.fingerprint(task)}
         for _ in range(_OPTIMISTIC_TRIES):
             if found := await self.fetch(statement, **values):
-                return idempotency.created(self.me, task, found[0])
+                answer = idempotency.created(self.me, task, found[0])
+                # Our own task, found again after its first answer was lost, is not repeated to anybody.
+                return answer._replace(repeated=answer.repeated and answer.task.id != values["id"])
         raise Busy
+
+    async def _insert(self, statement: Statement, values: dict[str, Any]) -> Task:
+        try:
+            return _one(await self.fetch(statement, **values))
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != "pk_tasks":
+                raise
+            # Only we know this id: its answer was lost, the task is there.
+            try:
+                return await self.get(values["id"])
+            except Unavailable:
+                raise OutcomeUnknown from error
 
     async def change(self, task_id: UUID, task: TaskUpdate, meant: Versions = None) -> Task:
         """Changes the task if it has one of the versions in `meant`; any will do where that is None.

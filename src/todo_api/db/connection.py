@@ -1,0 +1,53 @@
+"""One connection to the database, and what can be known of it without asking the server."""
+
+import secrets
+import select
+import time
+from typing import Any, Final
+
+import asyncpg
+
+_ANYTHING: Final = select.POLLIN | select.POLLRDHUP
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
+    __slots__ = ("closed_by_us", "heard_at", "mark")
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.closed_by_us = False
+        self.heard_at = time.monotonic()
+        self.mark = secrets.token_hex(6)
+
+    def is_gone(self) -> bool:
+        """Whether the server has closed it, told or untold: between two statements it has nothing else to say.
+
+        A look at the socket, no round trip. It sees what arrived after the loop last looked.
+        """
+        if self.is_closed():
+            return True
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), _ANYTHING)
+        return bool(poll.poll(0))
+
+    def heard(self) -> None:
+        self.heard_at = time.monotonic()
+
+    def quiet_seconds(self) -> float:
+        return time.monotonic() - self.heard_at
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the driver's signature
+        self.closed_by_us = True
+        await super().close(timeout=timeout)
+
+    def terminate(self) -> None:
+        self.closed_by_us = True
+        super().terminate()
+
+    def _get_unique_id(self, prefix: str) -> str:
+        """Names of prepared statements that no other client has.
+
+        The driver counts from 1 in every process. Behind a pooler that does not know prepared statements, one client's
+        name would then find another client's statement; now it finds none.
+        """
+        return f"{super()._get_unique_id(prefix)}{self.mark}"
