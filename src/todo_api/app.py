@@ -34,6 +34,7 @@ from todo_api.errors import (
 )
 from todo_api.health import HealthController
 from todo_api.requests import StrictRequest, refuse_unknown_parameters
+from todo_api.stacks import stack
 from todo_api.tags.controller import TagController
 from todo_api.tasks.controller import TaskController
 
@@ -126,14 +127,13 @@ def _refuse_database(request: AnyRequest, error: Exception) -> Response[Any]:
     _LOG.log(
         logging.ERROR if isinstance(refusal, OurBug) else logging.WARNING,
         "database: %s: %s",
-        type(error).__name__,
         refusal.code,
-        exc_info=error if isinstance(refusal, OurBug) else None,
+        stack(error) if isinstance(refusal, OurBug) else type(error).__name__,
         extra={"request_id": request.scope["state"]["request_id"]},
     )
     return respond(refusal)
 
 
 def _refuse_bug(request: AnyRequest, error: Exception) -> Response[Any]:
-    _LOG.error("unhandled", exc_info=error, extra={"request_id": request.scope["state"]["request_id"]})
+    _LOG.error("unhandled: %s", stack(error), extra={"request_id": request.scope["state"]["request_id"]})
     return respond(OurBug())

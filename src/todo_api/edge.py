@@ -9,6 +9,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from todo_api.errors import OriginNotAllowed, OurBug, send_error
+from todo_api.stacks import stack
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -99,8 +100,8 @@ class Edge:
                 elif sent.method == "OPTIONS":
                     scope["method"] = "?"  # type: ignore[typeddict-item]
                 await self.app(scope, receive, sent)
-        except Exception:
-            _LOG.exception("unhandled", extra={"request_id": sent.request_id.decode()})
+        except Exception as error:
+            _LOG.error("unhandled: %s", stack(error), extra={"request_id": sent.request_id.decode()})
             if sent.started:
                 raise
             await send_error(sent, OurBug())

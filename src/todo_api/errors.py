@@ -82,6 +82,10 @@ class MethodNotAllowed(ApiError):
     status, code, detail = 405, "method_not_allowed", "This path does not answer this method; see `Allow`."
 
 
+class Conflict(ApiError):
+    status, code, detail = 409, "conflict", "Another change came first. Look again, then try again."
+
+
 class BodyTooLarge(ApiError):
     status, code, detail = 413, "body_too_large", "The body is larger than 64 KiB."
 
@@ -108,6 +112,8 @@ ALL: Final[tuple[type[ApiError], ...]] = tuple(ApiError.__subclasses__())
 
 _AWAY_CLASSES = ("08", "57P")
 _BUSY_STATES = ("53300", "57014", "40001", "40P01", "55P03")
+_CONFLICT_STATES = ("23503", "23505", "23P01")
+_INPUT_CLASS = "22"
 
 
 def from_database(error: Exception) -> ApiError:
@@ -119,6 +125,10 @@ def from_database(error: Exception) -> ApiError:
     if isinstance(error, asyncpg.PostgresError) and state:
         if state.startswith(_BUSY_STATES):
             return Busy()
+        if state.startswith(_CONFLICT_STATES):
+            return Conflict()
+        if state.startswith(_INPUT_CLASS):
+            return InvalidInput([FieldError(["body"], "A value cannot be stored", "value_error")])
         return DatabaseAway() if state.startswith(_AWAY_CLASSES) else OurBug()
     if isinstance(error, asyncpg.InterfaceError | OSError):
         return DatabaseAway()
