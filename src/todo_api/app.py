@@ -32,6 +32,7 @@ from todo_api.errors import (
     from_database,
     respond,
 )
+from todo_api.framing import Framing
 from todo_api.health import HealthController
 from todo_api.requests import StrictRequest, refuse_unknown_parameters
 from todo_api.stacks import stack
@@ -69,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         shared_secrets(settings.secrets),
         Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience),
     )
-    app.asgi_handler = Edge(guard, settings.allowed_origins)
+    app.asgi_handler = Edge(Framing(guard), settings.allowed_origins, secure=settings.production)
     return app
 
 

@@ -82,12 +82,21 @@ class MethodNotAllowed(ApiError):
     status, code, detail = 405, "method_not_allowed", "This path does not answer this method; see `Allow`."
 
 
+class SlowBody(ApiError):
+    status, code, detail = 408, "slow_body", "The body did not arrive within ten seconds."
+    headers: ClassVar[dict[str, str]] = {"Connection": "close"}
+
+
 class Conflict(ApiError):
     status, code, detail = 409, "conflict", "Another change came first. Look again, then try again."
 
 
 class BodyTooLarge(ApiError):
     status, code, detail = 413, "body_too_large", "The body is larger than 64 KiB."
+
+
+class UriTooLong(ApiError):
+    status, code, detail = 414, "uri_too_long", "The path and the query are longer than 8 KiB."
 
 
 class NotJson(ApiError):
