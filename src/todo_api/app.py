@@ -13,6 +13,7 @@ from typing import Any, Final
 import asyncpg
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp
 
 from todo_api import docs
 from todo_api.auth.keys import shared_secrets
@@ -38,6 +39,7 @@ from todo_api.requests import StrictRequest, refuse_unknown_parameters
 from todo_api.stacks import stack
 from todo_api.tags.controller import TagController
 from todo_api.tasks.controller import TaskController
+from todo_api.throttle import Throttle
 
 MAX_BODY_BYTES: Final = 64 * 1024
 AnyRequest = Request[Any, Any, Any]
@@ -65,12 +67,17 @@ def create_app(settings: Settings | None = None) -> Litestar:
         },
         logging_config=None,
     )
-    guard = Guard(
-        app.asgi_handler,
+    throttle = Throttle(*settings.rate_limit) if settings.rate_limit else None
+    guard: ASGIApp = Guard(
+        throttle.behind(app.asgi_handler) if throttle else app.asgi_handler,
         shared_secrets(settings.secrets),
         Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience),
     )
-    app.asgi_handler = Edge(Framing(guard), settings.allowed_origins, secure=settings.production)
+    app.asgi_handler = Edge(
+        Framing(throttle.around(guard) if throttle else guard),
+        settings.allowed_origins,
+        secure=settings.production,
+    )
     return app
 
 

@@ -26,6 +26,7 @@ VARIABLES: Final = (
     "DB_POOL_SIZE",
     "DB_MAX_OVERFLOW",
     "TODO_API_HOME",
+    "RATE_LIMIT",
     "DOCS_ENABLED",
 )
 """Every variable that is read; the README's table and `.env.example` list the same."""
@@ -55,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     db_pool_size: int
     db_max_overflow: int
     home: Path
+    rate_limit: tuple[int, int] | None
+    """Requests a second and burst, of each user in each worker."""
     docs_enabled: bool
 
     def __repr__(self) -> str:
@@ -89,6 +92,7 @@ def load_settings(environ: Mapping[str, str], directory: Path) -> Settings:
         db_pool_size=_integer(values, "DB_POOL_SIZE", default=5, low=1, high=1000),
         db_max_overflow=_integer(values, "DB_MAX_OVERFLOW", default=10, low=0, high=1000),
         home=home,
+        rate_limit=_rate_limit(values),
         docs_enabled=_one_of(values, "DOCS_ENABLED", "true", "false") == "true",
     )
 
@@ -105,6 +109,15 @@ def _integer(values: Mapping[str, str], name: str, *, default: int, low: int, hi
     if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
         raise SettingsError(f"{name} is {value!r}: set it to a whole number from {low} to {high}")
     return int(value)
+
+
+def _rate_limit(values: Mapping[str, str]) -> tuple[int, int] | None:
+    value = values.get("RATE_LIMIT", "50/100")
+    if value == "off":
+        return None
+    if not (parts := re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", value)):
+        raise SettingsError(f"RATE_LIMIT is {value!r}: set it to requests a second and burst, like 50/100, or to off")
+    return int(parts[1]), int(parts[2])
 
 
 def _claim(values: Mapping[str, str], name: str, *, required: bool) -> str | None:

@@ -20,13 +20,17 @@ from todo_api import __doc__ as summary
 from todo_api import __version__
 from todo_api.errors import (
     ApiError,
+    BodyTooLarge,
     DatabaseAway,
     Error,
     FieldError,
     InvalidInput,
     NotAuthenticated,
+    NotJson,
     NotYourPath,
+    SlowBody,
     TaskNotFound,
+    TooManyRequests,
     ValidationError,
 )
 
@@ -39,12 +43,26 @@ _REFUSALS: Final[dict[int, ApiError]] = {
     401: NotAuthenticated(),
     403: NotYourPath(),
     404: TaskNotFound(),
+    408: SlowBody(),
+    413: BodyTooLarge(),
+    415: NotJson(),
+    429: TooManyRequests(),
     503: DatabaseAway(),
 }
 _HEADERS: Final[dict[int, dict[str, str]]] = {
     201: {"Location": "The path of the new task."},
     401: {"WWW-Authenticate": "`Bearer`, RFC 6750."},
+    429: {"Retry-After": "Seconds to wait."},
     503: {"Retry-After": "Seconds to wait."},
+}
+_OF_BODIES: Final = (408, 413, 415)
+_OF_USERS: Final = (429, 503)
+_EVERYWHERE: Final = {"X-Request-ID": "Identifies the request in the log."}
+_LIMIT_HEADERS: Final = {
+    "RateLimit-Policy": "Requests that may come at once, and in how many seconds as many again.",
+    "RateLimit-Limit": "Requests that may come at once.",
+    "RateLimit-Remaining": "How many of them are left.",
+    "RateLimit-Reset": "Seconds until all are there again.",
 }
 _PATH_PARAMETERS: Final = {
     "user_id": {
@@ -58,8 +76,12 @@ Tasks and tags of many users, strictly apart. Send the JWT that Better Auth issu
 `user_id` in the path must be its `sub`.
 
 Every answer carries `X-Request-ID`. Besides the answers listed with an operation there are, with the body `Error`: 404
-for an unknown path, 405 with `Allow`, 413 for a body over 64 KiB, 415 for a body that is not `application/json`, and
-503 with `Retry-After` when the database is away. `HEAD` works wherever `GET` does.
+for an unknown path, 405 with `Allow`, 414 for a path and query over 8 KiB, and with the body `ValidationError` 400 for
+a request without exactly one valid `Host`. A body that takes longer than ten seconds is 408, headers over 16 KiB are
+431 without a body. `HEAD` works wherever `GET` does. Answers must not be cached, but for those with an `ETag`.
+
+Requests are limited for each user, and without a valid token for each address: `RateLimit-*` says how many are left,
+429 with `Retry-After` how long to wait.
 """
 
 
@@ -83,13 +105,22 @@ def document(app: Litestar) -> Document:
     _, doc["components"]["schemas"] = msgspec.json.schema_components(
         sorted([*structs, Error, ValidationError], key=lambda struct: struct.__name__), ref_template=_REF
     )
-    for item in doc["paths"].values():
+    texts = {
+        name: text for headers in (_EVERYWHERE, _LIMIT_HEADERS, *_HEADERS.values()) for name, text in headers.items()
+    }
+    doc["components"]["headers"] = {
+        name: {"schema": {"type": "string"}, "description": text} for name, text in sorted(texts.items())
+    }
+    for path, item in doc["paths"].items():
         for operation in item.values():
             handler = handlers[operation["operationId"]]
             parameters = [_path_parameter(parameter["name"]) for parameter in operation.get("parameters", ())]
             operation["parameters"] = parameters + list(_query_parameters(handler.opt.get("query")))
+            users = "{user_id}" in path
+            for status in (*(_OF_BODIES if "requestBody" in operation else ()), *(_OF_USERS if users else ())):
+                operation["responses"].setdefault(str(status), {"description": _REFUSALS[status].detail})
             for status, answer in operation["responses"].items():
-                _complete(int(status), answer)
+                _complete(int(status), answer, _LIMIT_HEADERS if users else {})
     return doc
 
 
@@ -124,11 +155,9 @@ def _query_parameters(struct: type[msgspec.Struct] | None) -> Iterator[Document]
             yield {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
 
-def _complete(status: int, answer: Document) -> None:
-    headers = {"X-Request-ID": "Identifies the request in the log.", **_HEADERS.get(status, {})}
-    answer["headers"] = {
-        name: {"schema": {"type": "string"}, "description": text} for name, text in sorted(headers.items())
-    }
+def _complete(status: int, answer: Document, further: dict[str, str]) -> None:
+    names = {*_EVERYWHERE, *further, *_HEADERS.get(status, {})}
+    answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(names)}
     if status in _REFUSALS:
         body = _REFUSALS[status].body()
         schema = {"$ref": _REF.format(name=type(body).__name__)}

@@ -103,6 +103,10 @@ class NotJson(ApiError):
     status, code, detail = 415, "not_json", "Send the body as `Content-Type: application/json`."
 
 
+class TooManyRequests(ApiError):
+    status, code, detail = 429, "too_many_requests", "Too many requests. Wait for as long as `Retry-After` says."
+
+
 class DatabaseAway(ApiError):
     status, code, detail = 503, "database_unavailable", "The database is not available. Try again shortly."
     headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}

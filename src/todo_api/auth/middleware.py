@@ -39,10 +39,10 @@ class Guard:
                     _LOG.info("token refused: %s", reason, extra={"request_id": scope["state"].get("request_id")})
                     await send_error(send, NotAuthenticated(), {"WWW-Authenticate": _challenge(scope)})
                     return
+                scope["user"] = user
                 if parts[:1] == ["api"] and parts[1:2] not in ([], [user]):
                     await send_error(send, NotYourPath())
                     return
-                scope["user"] = user
         await self.app(scope, receive, send)
 
     def _user(self, scope: HTTPScope) -> str:
