@@ -64,6 +64,8 @@ _LIMIT_HEADERS: Final = {
     "RateLimit-Remaining": "How many of them are left.",
     "RateLimit-Reset": "Seconds until all are there again.",
 }
+_SPACE: Final = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""What `str.strip` takes for white space; `\\s` is something else in each language."""
 _PATH_PARAMETERS: Final = {
     "user_id": {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"},
@@ -111,11 +113,16 @@ def document(app: Litestar) -> Document:
     doc["components"]["headers"] = {
         name: {"schema": {"type": "string"}, "description": text} for name, text in sorted(texts.items())
     }
+    _measure_trimmed(doc["components"]["schemas"])
     for path, item in doc["paths"].items():
         for operation in item.values():
             handler = handlers[operation["operationId"]]
             parameters = [_path_parameter(parameter["name"]) for parameter in operation.get("parameters", ())]
             operation["parameters"] = parameters + list(_query_parameters(handler.opt.get("query")))
+            if handler.parsed_data_field is not None and handler.parsed_data_field.is_optional:
+                (struct,) = _structs(handler.parsed_data_field.annotation)
+                schema = {"$ref": _REF.format(name=struct.__name__)}
+                operation["requestBody"] = {"content": {"application/json": {"schema": schema}}, "required": False}
             users = "{user_id}" in path
             for status in (*(_OF_BODIES if "requestBody" in operation else ()), *(_OF_USERS if users else ())):
                 operation["responses"].setdefault(str(status), {"description": _REFUSALS[status].detail})
@@ -141,6 +148,19 @@ def _structs(annotation: Any) -> Iterator[type[msgspec.Struct]]:
         yield annotation
     for part in get_args(annotation):
         yield from _structs(part)
+
+
+def _measure_trimmed(schema: Any) -> None:
+    """JSON Schema cannot say that a length is that without white space around, but a pattern can."""
+    if isinstance(schema, dict):
+        if schema.pop("x-trimmed", False):
+            between = schema.pop("maxLength") - schema.pop("minLength") - 1
+            inside, end = r"[^\x00]", rf"[^\x00{_SPACE}]"
+            schema["pattern"] = f"^[{_SPACE}]*{end}({inside}{{0,{between}}}{end})?[{_SPACE}]*$"
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            _measure_trimmed(part)
 
 
 def _path_parameter(name: str) -> Document:
