@@ -15,7 +15,7 @@ install: $(INSTALLED) ## set everything up: PDM in .pdm, Python 3.13 and the loc
 run: $(INSTALLED) ## serve on http://127.0.0.1:8000 with an embedded PostgreSQL
 	@exec .venv/bin/todo-api run
 
-test: check ## the whole gate: format, lint, types, import contract, all tests
+test: check ## the whole gate: format, lint, types, import contract, audit, all tests
 	$(if $(shell command -v npm),@$(MAKE) --no-print-directory node docs-assets || [ "$$CI" != true ])
 	$(PYTHON) -m pytest -n 2
 
@@ -24,6 +24,7 @@ check: $(INSTALLED) ## the gate without the tests
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports --no-logo 2>&1 | tail -n 3
+	scripts/audit
 
 format: $(INSTALLED) ## format, and mend what the linter can mend
 	$(PYTHON) -m ruff format .

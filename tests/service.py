@@ -28,7 +28,11 @@ def free_port() -> int:
 def environment(**settings: str) -> dict[str, str]:
     """Nothing of this machine's but the way to programs."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {"BETTER_AUTH_SECRET": f"{SECRET},{OTHER_SECRET}", "PYTHONUNBUFFERED": "1"} | settings
+    return (
+        kept
+        | {"BETTER_AUTH_SECRET": f"{SECRET},{OTHER_SECRET}", "RATE_LIMIT": "off", "PYTHONUNBUFFERED": "1"}
+        | settings
+    )
 
 
 class Service:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import asyncpg
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp
 
 from todo_api import docs
 from todo_api.auth.jwks import Jwks
@@ -36,10 +37,13 @@ from todo_api.errors import (
     from_database,
     respond,
 )
+from todo_api.framing import Framing
 from todo_api.health import HealthController
 from todo_api.requests import StrictRequest, refuse_unknown_parameters
+from todo_api.stacks import stack
 from todo_api.tags.controller import TagController
 from todo_api.tasks.controller import TaskController
+from todo_api.throttle import Throttle
 
 MAX_BODY_BYTES: Final = 64 * 1024
 AnyRequest = Request[Any, Any, Any]
@@ -70,9 +74,18 @@ def create_app(settings: Settings | None = None) -> Litestar:
         logging_config=None,
     )
     expected = Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
-    guard = Guard(app.asgi_handler, Verifier(shared_secrets(settings.secrets), jwks, expected))
+    throttle = Throttle(*settings.rate_limit) if settings.rate_limit else None
+    guard: ASGIApp = Guard(
+        throttle.behind(app.asgi_handler) if throttle else app.asgi_handler,
+        Verifier(shared_secrets(settings.secrets), jwks, expected),
+    )
     app.state.drain = drain = Drain(settings.drain_seconds)
-    app.asgi_handler = Edge(guard, settings.allowed_origins, drain)
+    app.asgi_handler = Edge(
+        Framing(throttle.around(guard) if throttle else guard),
+        settings.allowed_origins,
+        drain,
+        secure=settings.production,
+    )
     return app
 
 
@@ -146,14 +159,13 @@ def _refuse_database(request: AnyRequest, error: Exception) -> Response[Any]:
     _LOG.log(
         logging.ERROR if isinstance(refusal, OurBug) else logging.WARNING,
         "database: %s: %s",
-        type(error.__cause__ or error).__name__,
         refusal.code,
-        exc_info=error if isinstance(refusal, OurBug) else None,
+        stack(error) if isinstance(refusal, OurBug) else type(error.__cause__ or error).__name__,
         extra={"request_id": request.scope["state"]["request_id"]},
     )
     return respond(refusal)
 
 
 def _refuse_bug(request: AnyRequest, error: Exception) -> Response[Any]:
-    _LOG.error("unhandled", exc_info=error, extra={"request_id": request.scope["state"]["request_id"]})
+    _LOG.error("unhandled: %s", stack(error), extra={"request_id": request.scope["state"]["request_id"]})
     return respond(OurBug())

@@ -34,6 +34,7 @@ VARIABLES: Final = (
     "DB_MAX_OVERFLOW",
     "DRAIN_SECONDS",
     "TODO_API_HOME",
+    "RATE_LIMIT",
     "DOCS_ENABLED",
 )
 """Every variable that is read; the README's table and `.env.example` list the same."""
@@ -65,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     db_max_overflow: int
     drain_seconds: int
     home: Path
+    rate_limit: tuple[int, int] | None
+    """Requests a second and burst, of each user in each worker."""
     docs_enabled: bool
 
     def __repr__(self) -> str:
@@ -103,6 +106,7 @@ def load_settings(environ: Mapping[str, str], directory: Path) -> Settings:
         db_max_overflow=_integer(values, "DB_MAX_OVERFLOW", default=10, low=0, high=1000),
         drain_seconds=_integer(values, "DRAIN_SECONDS", default=5 if production else 0, low=0, high=60),
         home=home,
+        rate_limit=_rate_limit(values),
         docs_enabled=_one_of(values, "DOCS_ENABLED", "true", "false") == "true",
     )
 
@@ -119,6 +123,15 @@ def _integer(values: Mapping[str, str], name: str, *, default: int, low: int, hi
     if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
         raise SettingsError(f"{name} is {value!r}: set it to a whole number from {low} to {high}")
     return int(value)
+
+
+def _rate_limit(values: Mapping[str, str]) -> tuple[int, int] | None:
+    value = values.get("RATE_LIMIT", "50/100")
+    if value == "off":
+        return None
+    if not (parts := re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", value)):
+        raise SettingsError(f"RATE_LIMIT is {value!r}: set it to requests a second and burst, like 50/100, or to off")
+    return int(parts[1]), int(parts[2])
 
 
 def _claim(values: Mapping[str, str], name: str, default: str | None, *, required: bool) -> str | None:

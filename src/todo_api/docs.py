@@ -21,14 +21,18 @@ from todo_api import __version__
 from todo_api.conditions import PARAMETERS
 from todo_api.errors import (
     ApiError,
+    BodyTooLarge,
     DatabaseAway,
     Error,
     FieldError,
     IdempotencyKeyReused,
     InvalidInput,
     NotAuthenticated,
+    NotJson,
     NotYourPath,
+    SlowBody,
     TaskNotFound,
+    TooManyRequests,
     ValidationError,
 )
 from todo_api.scalar import ScalarPage, docs_router
@@ -41,12 +45,17 @@ _REFUSALS: Final[dict[int, ApiError]] = {
     401: NotAuthenticated(),
     403: NotYourPath(),
     404: TaskNotFound(),
+    408: SlowBody(),
     409: IdempotencyKeyReused(),
+    413: BodyTooLarge(),
+    415: NotJson(),
+    429: TooManyRequests(),
     503: DatabaseAway(),
 }
 _HEADERS: Final[dict[int, dict[str, str]]] = {
     201: {"Location": "The path of the new task."},
     401: {"WWW-Authenticate": "`Bearer`, RFC 6750."},
+    429: {"Retry-After": "Seconds to wait."},
     503: {"Retry-After": "Seconds to wait."},
 }
 _CONDITION_HEADERS: Final[dict[str, dict[int, dict[str, str]]]] = {
@@ -60,6 +69,17 @@ _CONDITION_HEADERS: Final[dict[str, dict[int, dict[str, str]]]] = {
     },
 }
 """What answers carry where a request may carry one of these."""
+_OF_BODIES: Final = (408, 413, 415)
+_OF_USERS: Final = (429, 503)
+_EVERYWHERE: Final = {"X-Request-ID": "Identifies the request in the log."}
+_LIMIT_HEADERS: Final = {
+    "RateLimit-Policy": "Requests that may come at once, and in how many seconds as many again.",
+    "RateLimit-Limit": "Requests that may come at once.",
+    "RateLimit-Remaining": "How many of them are left.",
+    "RateLimit-Reset": "Seconds until all are there again.",
+}
+_SPACE: Final = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""What `str.strip` takes for white space; `\\s` is something else in each language."""
 _PATH_PARAMETERS: Final = {
     "user_id": {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"},
@@ -77,8 +97,12 @@ copy; if no field of the change is in `changed`, send it again for that version,
 is sent again as it was.
 
 Every answer carries `X-Request-ID`. Besides the answers listed with an operation there are, with the body `Error`: 404
-for an unknown path, 405 with `Allow`, 413 for a body over 64 KiB, 415 for a body that is not `application/json`, and
-503 with `Retry-After`. `HEAD` works wherever `GET` does.
+for an unknown path, 405 with `Allow`, 414 for a path and query over 8 KiB, and with the body `ValidationError` 400 for
+a request without exactly one valid `Host`. A body that takes longer than ten seconds is 408, headers over 16 KiB are
+431 without a body. `HEAD` works wherever `GET` does. Answers must not be cached, but for those with an `ETag`.
+
+Requests are limited for each user, and without a valid token for each address: `RateLimit-*` says how many are left,
+429 with `Retry-After` how long to wait.
 
 A 503 says by its `code` what is the matter: `database_unavailable`, `busy`, `database_too_slow`, `read_only`,
 `storage_full`, `keys_unavailable` and `stopping` mean that nothing was changed. `outcome_unknown` means that the
@@ -108,21 +132,33 @@ def document(app: Litestar) -> Document:
     _, doc["components"]["schemas"] = msgspec.json.schema_components(
         sorted([*structs, Error, ValidationError], key=lambda struct: struct.__name__), ref_template=_REF
     )
-    for item in doc["paths"].values():
+    texts = {
+        name: text for headers in (_EVERYWHERE, _LIMIT_HEADERS, *_HEADERS.values()) for name, text in headers.items()
+    }
+    doc["components"]["headers"] = {
+        name: {"schema": {"type": "string"}, "description": text} for name, text in sorted(texts.items())
+    }
+    _measure_trimmed(doc["components"]["schemas"])
+    for path, item in doc["paths"].items():
         for operation in item.values():
             handler = handlers[operation["operationId"]]
             parameters = [_path_parameter(parameter["name"]) for parameter in operation.get("parameters", ())]
             operation["parameters"] = parameters + list(_query_parameters(handler.opt.get("query")))
             conditions = handler.opt.get("headers", ())
             operation["parameters"] += [_header_parameter(name) for name in conditions]
+            if handler.parsed_data_field is not None and handler.parsed_data_field.is_optional:
+                (struct,) = _structs(handler.parsed_data_field.annotation)
+                schema = {"$ref": _REF.format(name=struct.__name__)}
+                operation["requestBody"] = {"content": {"application/json": {"schema": schema}}, "required": False}
+            users = "{user_id}" in path
+            for status in (*(_OF_BODIES if "requestBody" in operation else ()), *(_OF_USERS if users else ())):
+                operation["responses"].setdefault(str(status), {"description": _REFUSALS[status].detail})
             operation["responses"] |= {str(each.status): {"description": each.detail} for each in _refusals(handler)}
             if "If-None-Match" in conditions:
                 operation["responses"]["304"] = {"description": "The client has it already."}
             refusals = _REFUSALS | {each.status: each for each in _refusals(handler)}
-            if "requestBody" in operation:
-                _say_whether_needed(operation["requestBody"])
             for status, answer in operation["responses"].items():
-                _complete(int(status), answer, refusals, conditions)
+                _complete(int(status), answer, refusals, conditions, _LIMIT_HEADERS if users else {})
     return doc
 
 
@@ -155,6 +191,19 @@ def _header_parameter(name: str) -> Document:
     return {"name": name, "in": "header", "required": False, **PARAMETERS[name]}
 
 
+def _measure_trimmed(schema: Any) -> None:
+    """JSON Schema cannot say that a length is that without white space around, but a pattern can."""
+    if isinstance(schema, dict):
+        if schema.pop("x-trimmed", False):
+            between = schema.pop("maxLength") - schema.pop("minLength") - 1
+            inside, end = r"[^\x00]", rf"[^\x00{_SPACE}]"
+            schema["pattern"] = f"^[{_SPACE}]*{end}({inside}{{0,{between}}}{end})?[{_SPACE}]*$"
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            _measure_trimmed(part)
+
+
 def _path_parameter(name: str) -> Document:
     return {"name": name, "in": "path", "required": True, **_PATH_PARAMETERS[name]}
 
@@ -167,22 +216,19 @@ def _query_parameters(struct: type[msgspec.Struct] | None) -> Iterator[Document]
             yield {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
 
-def _say_whether_needed(body: Document) -> None:
-    """A body that may be left out is not one that may be null."""
-    content = body["content"]["application/json"]
-    choices = content["schema"].get("oneOf", ())
-    if {"type": "null"} in choices:
-        (content["schema"],) = (choice for choice in choices if choice != {"type": "null"})
-        body["required"] = False
-
-
-def _complete(status: int, answer: Document, refusals: dict[int, ApiError], conditions: Iterable[str]) -> None:
-    headers = {"X-Request-ID": "Identifies the request in the log.", **_HEADERS.get(status, {})}
+def _complete(
+    status: int,
+    answer: Document,
+    refusals: dict[int, ApiError],
+    conditions: Iterable[str],
+    further: dict[str, str],
+) -> None:
+    names = {*_EVERYWHERE, *further, *_HEADERS.get(status, {})}
+    headers: Document = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     for condition in conditions:
-        headers |= _CONDITION_HEADERS[condition].get(status, {})
-    answer["headers"] = {
-        name: {"schema": {"type": "string"}, "description": text} for name, text in sorted(headers.items())
-    }
+        for name, text in _CONDITION_HEADERS[condition].get(status, {}).items():
+            headers[name] = {"schema": {"type": "string"}, "description": text}
+    answer["headers"] = dict(sorted(headers.items()))
     if status in refusals:
         body = refusals[status].body()
         schema = {"$ref": _REF.format(name=type(body).__name__)}

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from litestar.enums import ScopeType
@@ -10,15 +11,23 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from todo_api.drain import Drain
 from todo_api.errors import OriginNotAllowed, OurBug, send_error
+from todo_api.stacks import stack
 
 Headers = list[tuple[bytes, bytes]]
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SECURITY: Final[Headers] = [
     (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"vary", b"Origin"),
+    (b"server", b""),  # else the server puts its name here
 ]
+_OF_A_BODY: Final = (b"content-type", b"content-length")
+_HTTPS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000")
+_NOTHING_RUNS: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_NOT_KEPT: Final = (b"cache-control", b"no-store")
+_ASKED_FOR_AGAIN: Final = (b"cache-control", b"private, no-cache")
 _PREFLIGHT: Final[Headers] = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
     (b"access-control-allow-headers", b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key"),
@@ -34,7 +43,7 @@ _LOG: Final = logging.getLogger(__name__)
 class _Answer:
     """`send`, with what every answer has."""
 
-    def __init__(self, send: Send, scope: HTTPScope, allowed_origins: frozenset[bytes]) -> None:
+    def __init__(self, send: Send, scope: HTTPScope, allowed_origins: frozenset[bytes], always: Headers) -> None:
         self.send = send
         self.method: str = scope["method"]
         self.started = False
@@ -52,7 +61,7 @@ class _Answer:
         self.bodiless = self.method == "HEAD"
         self.preflight = self.method == "OPTIONS" and origin is not None and asks_for_method
         self.origin_allowed = origin in allowed_origins
-        self.headers: Headers = [(b"x-request-id", self.request_id), *_SECURITY]
+        self.headers: Headers = [(b"x-request-id", self.request_id), *always]
         if origin is not None and self.origin_allowed:
             self.headers += [
                 (b"access-control-allow-origin", origin),
@@ -63,14 +72,22 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            message["headers"] = [*message["headers"], *self.headers]
+            message["headers"] = [*message["headers"], *self.headers, *_privacy(message["headers"])]
             if self.method == "OPTIONS" and message["status"] == 405:
                 message["status"] = 204
                 self.bodiless = True
-                message["headers"] = [h for h in message["headers"] if not h[0].startswith(b"content-")]
+                message["headers"] = [h for h in message["headers"] if h[0] not in _OF_A_BODY]
         elif message["type"] == "http.response.body" and self.bodiless:
             message["body"] = b""
         await self.send(message)
+
+
+def _privacy(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Nothing is kept by caches, or at least not used unasked; nothing of ours runs in a browser but pages of ours."""
+    given = dict(headers)
+    added = [] if given.get(b"content-type", b"").startswith(b"text/html") else [_NOTHING_RUNS]
+    added.append(_ASKED_FOR_AGAIN if b"etag" in given else _NOT_KEPT)
+    return [header for header in added if header[0] not in given]
 
 
 class Edge:
@@ -80,16 +97,17 @@ class Edge:
     its OPTIONS knows one method of a path.
     """
 
-    def __init__(self, app: ASGIApp, allowed_origins: frozenset[str], drain: Drain) -> None:
+    def __init__(self, app: ASGIApp, allowed_origins: frozenset[str], drain: Drain, *, secure: bool) -> None:
         self.app = app
         self.drain = drain
         self.allowed_origins = frozenset(origin.encode() for origin in allowed_origins)
+        self.always: Headers = [*_SECURITY, _HTTPS_ONLY] if secure else _SECURITY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
-        sent = _Answer(send, scope, self.allowed_origins)
+        sent = _Answer(send, scope, self.allowed_origins, self.always)
         if self.drain.begun:
             sent.headers.append((b"connection", b"close"))
         scope["state"]["request_id"] = sent.request_id.decode()
@@ -103,8 +121,8 @@ class Edge:
                 elif sent.method == "OPTIONS":
                     scope["method"] = "?"  # type: ignore[typeddict-item]
                 await self.app(scope, receive, sent)
-        except Exception:
-            _LOG.exception("unhandled", extra={"request_id": sent.request_id.decode()})
+        except Exception as error:
+            _LOG.error("unhandled: %s", stack(error), extra={"request_id": sent.request_id.decode()})
             if sent.started:
                 raise
             await send_error(sent, OurBug())

@@ -85,6 +85,15 @@ class MethodNotAllowed(ApiError):
     status, code, detail = 405, "method_not_allowed", "This path does not answer this method; see `Allow`."
 
 
+class SlowBody(ApiError):
+    status, code, detail = 408, "slow_body", "The body did not arrive within ten seconds."
+    headers: ClassVar[dict[str, str]] = {"Connection": "close"}
+
+
+class Conflict(ApiError):
+    status, code, detail = 409, "conflict", "Another change came first. Look again, then try again."
+
+
 class IdempotencyKeyReused(ApiError):
     status, code = 409, "idempotency_key_reused"
     detail = "This Idempotency-Key came with another body before. Make up a new one for each task."
@@ -109,8 +118,16 @@ class BodyTooLarge(ApiError):
     status, code, detail = 413, "body_too_large", "The body is larger than 64 KiB."
 
 
+class UriTooLong(ApiError):
+    status, code, detail = 414, "uri_too_long", "The path and the query are longer than 8 KiB."
+
+
 class NotJson(ApiError):
     status, code, detail = 415, "not_json", "Send the body as `Content-Type: application/json`."
+
+
+class TooManyRequests(ApiError):
+    status, code, detail = 429, "too_many_requests", "Too many requests. Wait for as long as `Retry-After` says."
 
 
 class Unavailable(ApiError):
@@ -178,8 +195,12 @@ _MEANINGS: Final[dict[str, type[ApiError]]] = {
     "40001": Busy,
     "40P01": Busy,
     "55P03": Busy,
+    "23503": Conflict,
+    "23505": Conflict,
+    "23P01": Conflict,
 }
 """SQLSTATEs, or their beginnings, the longer before the shorter."""
+_INPUT_CLASS: Final = "22"
 
 
 def from_database(error: Exception) -> ApiError:
@@ -191,6 +212,8 @@ def from_database(error: Exception) -> ApiError:
         return error
     state = getattr(error, "sqlstate", None)
     if isinstance(error, asyncpg.PostgresError) and state:
+        if state.startswith(_INPUT_CLASS):
+            return InvalidInput([FieldError(["body"], "A value cannot be stored", "value_error")])
         return next((meaning for start, meaning in _MEANINGS.items() if state.startswith(start)), OurBug)()
     if isinstance(error, asyncpg.InterfaceError | OSError):
         return DatabaseAway()

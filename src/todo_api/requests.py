@@ -1,8 +1,10 @@
 """What clients send, decoded once and strictly: nothing is dropped, clamped or coerced, and every error is reported."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from json import JSONDecoder
 from typing import Any, Final, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
@@ -14,6 +16,10 @@ from todo_api.errors import FieldError, InvalidInput, NotJson
 
 _JSON: Final = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 _PLAIN_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_NAMES: Final = JSONDecoder(
+    object_pairs_hook=lambda pairs: [name for name, _ in pairs], parse_int=str, parse_float=str, parse_constant=str
+)
+"""Gives the names of an object's fields as often as they occur. Numbers stay text: the long ones are slow to read."""
 _PLACE: Final = re.compile(r" - at `.*`$")
 
 _WORDS: Final = (
@@ -43,7 +49,8 @@ class StrictRequest(Request[str, Any, Any]):
 
     async def json(self) -> Any:
         if self._json is Empty:
-            if not _JSON.fullmatch(self.headers.get("content-type", "").strip()):
+            given = self.headers.getall("content-type", [])
+            if len(given) != 1 or not _JSON.fullmatch(given[0].strip()):
                 raise NotJson
             field = self.route_handler.parsed_data_field
             if field is None:
@@ -87,7 +94,22 @@ def decode_body[T: msgspec.Struct](type_: type[T], body: bytes) -> T:
         return _decode_fields(type_, body, error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput([_broken(error)]) from None
+    repeated = _repeated(body)
+    if repeated:
+        raise InvalidInput(repeated)
     return decoded
+
+
+def _repeated(body: bytes) -> list[FieldError]:
+    """msgspec takes the last of several fields of one name and drops the others."""
+    names = _NAMES.decode(body.decode())
+    if len(set(names)) == len(names):
+        return []
+    return [
+        FieldError(["body", name], "This field may be given once only", "repeated")
+        for name, times in Counter(names).items()
+        if times > 1
+    ]
 
 
 def _broken(error: Exception) -> FieldError:
@@ -99,12 +121,13 @@ def _decode_fields[T: msgspec.Struct](type_: type[T], body: bytes, first: msgspe
     """Field by field, for bodies that fail as a whole. White space around a trimmed value is no error."""
     try:
         sent = _decoder(dict[str, msgspec.Raw]).decode(body)
+        errors = _repeated(body)
     except msgspec.ValidationError:
         raise InvalidInput([_explain(["body"], first)]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput([_broken(error)]) from None
     fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
-    errors = [FieldError(["body", name], "There is no such field", "extra_forbidden") for name in sent.keys() - fields]
+    errors += [FieldError(["body", name], "There is no such field", "extra_forbidden") for name in sent.keys() - fields]
     values: dict[str, Any] = {}
     for name, field in fields.items():
         if name in sent:

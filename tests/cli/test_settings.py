@@ -56,6 +56,9 @@ PRODUCTION = {
         ("LOG_LEVEL", "loud"),
         ("DB_POOL_SIZE", "0"),
         ("DB_MAX_OVERFLOW", "x"),
+        ("RATE_LIMIT", "50"),
+        ("RATE_LIMIT", "0/10"),
+        ("RATE_LIMIT", "none"),
         ("DOCS_ENABLED", "yes"),
     ],
 )
@@ -99,6 +102,12 @@ def test_production_refuses_keys_over_http(tmp_path: Path, name: str) -> None:
 def test_production_needs_an_audience_with_keys_too(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"^JWT_AUDIENCE is missing[^\n]+$"):
         load_settings({name: value for name, value in WITH_KEYS.items() if name != "JWT_AUDIENCE"}, tmp_path)
+
+
+def test_the_rate_limit_is_on_unless_switched_off(tmp_path: Path) -> None:
+    assert load_settings(PRODUCTION, tmp_path).rate_limit == (50, 100)
+    assert load_settings({**PRODUCTION, "RATE_LIMIT": "5/1"}, tmp_path).rate_limit == (5, 1)
+    assert load_settings({**PRODUCTION, "RATE_LIMIT": "off"}, tmp_path).rate_limit is None
 
 
 def test_production_refuses_http_origins(tmp_path: Path) -> None:

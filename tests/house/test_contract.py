@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,21 @@ def test_the_schemas_tell_the_truth(document: dict[str, Any]) -> None:
     assert "required" not in update or update["required"] == []
     for body in (create, update):
         assert body["additionalProperties"] is False
-        assert body["properties"]["title"]["minLength"] == 1
-        assert body["properties"]["title"]["maxLength"] == 200
+        assert_trimmed(body["properties"]["title"]["pattern"], most=200)
         assert body["properties"]["tags"]["maxItems"] == 20
-        assert body["properties"]["tags"]["items"]["maxLength"] == 50
+        assert_trimmed(body["properties"]["tags"]["items"]["pattern"], most=50)
     assert create["properties"]["priority"]["enum"] == ["High", "Low", "Medium"]
     assert set(schemas["Task"]["required"]) == set(schemas["Task"]["properties"])
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+
+def assert_trimmed(pattern: str, most: int) -> None:
+    """`pattern` is 1 to `most` characters but NUL, not counting what `str.strip` drops."""
+    spaces = "".join(character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace())
+    for good in ("x", "x" * most, f"{spaces}{'x' * most}{spaces}", f"x{spaces}x", "\ufeff", "\u200b"):
+        assert re.fullmatch(pattern, good), good
+    for bad in ("", spaces, "x" * (most + 1), f" {'x' * (most + 1)} ", "x\x00", " \x00 ", *spaces):
+        assert not re.fullmatch(pattern, bad), bad
 
 
 def test_every_operation_names_its_refusals(document: dict[str, Any]) -> None:

@@ -38,10 +38,10 @@ class Guard:
                 except KeysAway as away:
                     await send_error(send, away)
                     return
+                scope["user"] = user
                 if parts[:1] == ["api"] and parts[1:2] not in ([], [user]):
                     await send_error(send, NotYourPath())
                     return
-                scope["user"] = user
         await self.app(scope, receive, send)
 
     async def _user(self, scope: HTTPScope) -> str:

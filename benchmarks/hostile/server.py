@@ -1,0 +1,29 @@
+"""A PostgreSQL and a service of the run's own."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from alembic import command as alembic
+from tests.service import Service, running
+
+from todo_api.db.embedded import embedded_postgres
+from todo_api.db.migrations import alembic_config
+
+
+@contextmanager
+def service(**settings: str) -> Iterator[Service]:
+    with tempfile.TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True) as home:
+        Path(home).chmod(0o755)
+        with embedded_postgres(Path(home), {"fsync": "off"}) as url:
+            alembic.upgrade(alembic_config(url), "head")
+            with running(Path(home), {"DATABASE_URL": url, **settings}) as started:
+                yield started
+
+
+def memory_mib(started: Service) -> float:
+    """Resident, of all worker processes."""
+    workers = psutil.Process(started.process.pid).children(recursive=True)
+    return sum(worker.memory_info().rss for worker in workers if worker.name() != "postgres") / 2**20
