@@ -12,7 +12,7 @@ from tests.auth.forge import claims, signed
 from tests.auth.issuer import Issuer, issuing, new_key, public
 from todo_api.auth import jwks as rules
 from todo_api.auth.jwks import Jwks
-from todo_api.auth.keys import MAX_KEYS, NoUsableKey, published_keys, shared_secrets
+from todo_api.auth.keys import shared_secrets
 from todo_api.auth.tokens import Expected, TokenRefused
 from todo_api.auth.verifier import MAX_REMEMBERED, Verifier
 from todo_api.errors import KeysAway
@@ -251,42 +251,3 @@ def test_a_bad_answer_is_no_keys_and_loses_none(
             assert (issuer.hits, jwks.epoch) == (2, 1)
 
     run(test)
-
-
-def test_only_usable_keys_are_taken(issuer: Issuer) -> None:
-    ed, rsa, ec = (issuer.private[alg] for alg in ("EdDSA", "RS256", "ES256"))
-    good = public(ed, "EdDSA", kid="good")
-    without_alg = {**public(rsa, "RS256", kid="no alg")}
-    del without_alg["alg"]
-    issuer.publish(
-        good,
-        public(ed, "EdDSA", kid="good", x="AAAA"),
-        without_alg,
-        public(rsa, "PS256", kid="PS256", use="sig"),
-        public(ed, "EdDSA", kid="for encryption", use="enc"),
-        public(ed, "EdDSA", kid="with its private half", d="AAAA"),
-        public(ed, "EdDSA", kid="broken", x="AAAA"),
-        public(ed, "EdDSA", kid=7),
-        public(ed, "EdDSA", kid=""),
-        public(ed, "EdDSA", kid="k" * 300),
-        public(ed, "EdDSA"),
-        public(rsa, "RS512", kid="RS512"),
-        public(rsa, "RS256", kid="says HS256") | {"alg": "HS256"},
-        public(ed, "EdDSA", kid="says ES256") | {"alg": "ES256"},
-        public(ed, "EdDSA", kid="says none") | {"alg": "none"},
-        public(ec, "ES256", kid="alg a list") | {"alg": ["ES256"]},
-        public(ec, "ES256", kid="not on the curve", x="AAAA"),
-        public(rsa, "RS256", kid="weak", n="AQAB" * 40),
-        public(rsa, "RS256", kid="huge", n="_" * 5000),
-        {"kty": "oct", "alg": "HS256", "k": "c2VjcmV0" * 6, "kid": "oct"},
-        {"kty": ["OKP"], "kid": "x"},
-        "text",
-        None,
-    )
-    assert set(published_keys(issuer.body)) == {"good", "no alg", "PS256"}
-    assert published_keys(issuer.body)["no alg"].algorithm_name == "RS256"
-    issuer.publish(*(public(ed, "EdDSA", kid=f"k{number}") for number in range(100)))
-    assert len(published_keys(issuer.body)) == MAX_KEYS
-    issuer.publish("text")
-    with pytest.raises(NoUsableKey):
-        published_keys(issuer.body)
