@@ -33,6 +33,8 @@ from todo_api.errors import (
     respond,
 )
 from todo_api.health import HealthController
+from todo_api.metrics import Metrics, MetricsPage
+from todo_api.observe import Admitted, Observe, Pseudonyms, sampled
 from todo_api.requests import StrictRequest, refuse_unknown_parameters
 from todo_api.tags.controller import TagController
 from todo_api.tasks.controller import TaskController
@@ -46,12 +48,13 @@ _LOG: Final = logging.getLogger(__name__)
 def create_app(settings: Settings | None = None) -> Litestar:
     """The ASGI app. Nothing is opened before its lifespan starts."""
     settings = settings or load_settings(os.environ, Path.cwd())
+    metrics = Metrics() if settings.metrics_token is not None else None
     app = Litestar(
         route_handlers=[TaskController, TagController, HealthController, *docs.routes(enabled=settings.docs_enabled)],
         request_class=StrictRequest,
         before_request=refuse_unknown_parameters,
         request_max_body_size=MAX_BODY_BYTES,
-        lifespan=[_database(settings)],
+        lifespan=[_database(settings, metrics)],
         openapi_config=docs.config() if settings.docs_enabled else None,
         exception_handlers={
             ApiError: _refuse,
@@ -64,15 +67,21 @@ def create_app(settings: Settings | None = None) -> Litestar:
         logging_config=None,
     )
     guard = Guard(
-        app.asgi_handler,
+        Admitted(app.asgi_handler),
         shared_secrets(settings.secrets),
         Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience),
     )
-    app.asgi_handler = Edge(guard, settings.allowed_origins)
+    page = MetricsPage(guard, metrics, settings.metrics_token) if metrics and settings.metrics_token else guard
+    app.asgi_handler = Observe(
+        Edge(page, settings.allowed_origins),
+        Pseudonyms(settings.secrets[0]),
+        metrics,
+        server_timing=settings.server_timing,
+    )
     return app
 
 
-def _database(settings: Settings) -> Any:
+def _database(settings: Settings, metrics: Metrics | None) -> Any:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         if settings.database_url is None:
@@ -84,7 +93,8 @@ def _database(settings: Settings) -> Any:
         app.state.database = database
         follower = asyncio.create_task(_follow_parent())
         try:
-            yield
+            async with sampled(metrics, database):
+                yield
         finally:
             follower.cancel()
             await database.close()

@@ -27,6 +27,8 @@ VARIABLES: Final = (
     "DB_MAX_OVERFLOW",
     "TODO_API_HOME",
     "DOCS_ENABLED",
+    "METRICS_TOKEN",
+    "SERVER_TIMING",
 )
 """Every variable that is read; the README's table and `.env.example` list the same."""
 
@@ -56,6 +58,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     db_max_overflow: int
     home: Path
     docs_enabled: bool
+    metrics_token: str | None
+    """None: no metrics are kept."""
+    server_timing: bool
 
     def __repr__(self) -> str:
         """Short, so that no log line can carry a secret or the database's password."""
@@ -90,6 +95,8 @@ def load_settings(environ: Mapping[str, str], directory: Path) -> Settings:
         db_max_overflow=_integer(values, "DB_MAX_OVERFLOW", default=10, low=0, high=1000),
         home=home,
         docs_enabled=_one_of(values, "DOCS_ENABLED", "true", "false") == "true",
+        metrics_token=_metrics_token(values),
+        server_timing=_one_of(values, "SERVER_TIMING", "false", "true") == "true",
     )
 
 
@@ -142,6 +149,13 @@ def _secrets(values: Mapping[str, str], home: Path, *, required: bool) -> tuple[
         if _KEY_MATERIAL.search(secret):
             raise SettingsError("BETTER_AUTH_SECRET holds a key file: it takes the shared secret, not a PEM or a JWK")
     return tuple(secret.encode() for secret in value.split(","))
+
+
+def _metrics_token(values: Mapping[str, str]) -> str | None:
+    token = values.get("METRICS_TOKEN")
+    if token is not None and not re.fullmatch(r"[!-~]{16,256}", token):
+        raise SettingsError("METRICS_TOKEN is not 16 to 256 printable characters: make one with `openssl rand -hex 16`")
+    return token
 
 
 def _development_secret(home: Path) -> str:

@@ -4,6 +4,10 @@ import os
 import signal
 import socket
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import click
@@ -13,9 +17,11 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from litestar import Litestar
 
+from todo_api import logs
 from todo_api.app import create_app
 from todo_api.auth.tokens import development_token
-from todo_api.config import Settings
+from todo_api.config import Settings, load_settings
+from todo_api.metrics import DIRECTORY as METRICS_DIRECTORY
 
 _HEADER_BYTES: Final = 16 * 1024
 _HEADER_MILLISECONDS: Final = 5000
@@ -54,14 +60,28 @@ def serve(settings: Settings, *, reuse_port: bool) -> None:
         workers_kill_timeout=_DRAIN_SECONDS,
         log_level=LogLevels(settings.log_level.lower()) if settings.production else LogLevels.warning,
     )
-    server.serve(target_loader=_load, wrap_loader=False)
+    logs.configure(settings)
+    with _metrics_directory(settings):
+        server.serve(target_loader=_load, wrap_loader=False)
+
+
+@contextmanager
+def _metrics_directory(settings: Settings) -> Iterator[None]:
+    """Where the workers' metrics meet: nothing else is ever written to the file system in production."""
+    if settings.metrics_token is None:
+        yield
+    else:
+        with tempfile.TemporaryDirectory(prefix="todo-api-") as os.environ[METRICS_DIRECTORY]:
+            yield
 
 
 def _load() -> Litestar:
     """The app, in a new worker, which has inherited the server's own signal handlers: there they would do nothing."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return create_app()
+    settings = load_settings(os.environ, Path.cwd())
+    logs.configure(settings)
+    return create_app(settings)
 
 
 def _check_port(host: str, port: int) -> None:

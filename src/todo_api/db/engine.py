@@ -51,6 +51,10 @@ class Database:
     async def close(self) -> None:
         await self._pool.close()
 
+    def connections(self) -> tuple[int, int, int]:
+        """How many there are, how many of them are idle, how many there may be."""
+        return self._pool.get_size(), self._pool.get_idle_size(), self._pool.get_max_size()
+
     async def ping(self) -> None:
         async with self._pool.acquire(timeout=3) as connection:
             await connection.execute("select")

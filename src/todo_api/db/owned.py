@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 
+from todo_api.account import StatementTime
 from todo_api.db.engine import Database, Statement
 from todo_api.db.tables import TagRow, TaskRow, TaskTagRow
 
@@ -75,8 +76,10 @@ class OwnedRepository(SQLAlchemyAsyncQueryRepository):
 
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         values["me"] = self.me
-        return await self.database.fetch(statement, values)
+        with StatementTime():
+            return await self.database.fetch(statement, values)
 
     async def fetch_locked(self, lock: Statement, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         values["me"] = self.me
-        return await self.database.fetch_locked(lock, statement, values)
+        with StatementTime():
+            return await self.database.fetch_locked(lock, statement, values)
