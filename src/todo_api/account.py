@@ -58,5 +58,5 @@ class StatementTime:
             account.database_seconds += perf_counter() - self.began_at
             account.statements += 1
         if kind is not None:
-            state = getattr(error, "sqlstate", None)
+            state = getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) if error else None
             note("database_error", state[:2] if state else kind.__name__)

@@ -74,7 +74,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     page = MetricsPage(guard, metrics, settings.metrics_token) if metrics and settings.metrics_token else guard
     app.asgi_handler = Observe(
         Edge(page, settings.allowed_origins),
-        Pseudonyms(settings.secrets[0]),
+        Pseudonyms(settings.secrets[0] if settings.secrets else (settings.database_url or "").encode()),
         metrics,
         server_timing=settings.server_timing,
     )
