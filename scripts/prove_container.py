@@ -6,10 +6,11 @@
 buildah carries out the Containerfile itself, step by step, in a chroot; what runs here is what the file says. Where the
 registry is out of reach, `python:3.13-slim-bookworm` is stood in for by a fresh Debian bookworm (mmdebstrap) with this
 machine's Python 3.13 copied to /usr/local. The service then runs as the image's user, on a read-only root, with a fresh
-/tmp and nothing else to write to, against a PostgreSQL outside.
+/tmp and nothing else to write to, against a PostgreSQL outside. What it saw is written to deploy/container-proof.txt.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -48,8 +49,12 @@ def run(*command: str | Path, **options: Any) -> str:
     return done.stdout
 
 
-def say(what: str, result: object = "") -> None:
-    print(f"{what:<58} {result}", flush=True)
+SEEN: Final[list[str]] = []
+
+
+def say(what: str, result: object) -> None:
+    SEEN.append(f"{what:<40} {result}")
+    print(SEEN[-1], flush=True)
 
 
 def stand_in(work: Path) -> Path:
@@ -82,10 +87,11 @@ class Buildah:
 
 
 def build(buildah: Buildah, work: Path) -> dict[str, Any]:
+    say("Containerfile", f"sha256:{hashlib.sha256((ROOT / 'Containerfile').read_bytes()).hexdigest()}")
     base = buildah("from", "scratch")
     buildah("add", "--quiet", base, stand_in(work), "/")
     buildah("commit", "--quiet", base, BASE)
-    say("base image", "stood in for: Debian bookworm and this machine's Python")
+    say("base image", "Debian bookworm and Python 3.13, standing in for python:3.13-slim-bookworm")
     trust = "/etc/ssl/certs:/etc/ssl/certs:ro"
     buildah(
         "build", "--isolation", "chroot", "--pull-never", "--format", "docker", "--volume", trust,
@@ -202,6 +208,7 @@ def main() -> None:
             Path(home).chmod(0o755)
             with embedded_postgres(Path(home), options):
                 check_running(root, image, f"postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable")
+        (ROOT / "deploy/container-proof.txt").write_text("\n".join(SEEN) + "\n")
     finally:
         if keep is None:
             shutil.rmtree(work, ignore_errors=True)
