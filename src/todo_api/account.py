@@ -13,12 +13,13 @@ from typing import Final
 class Account:
     """One request's."""
 
-    __slots__ = ("admitted_at", "began_at", "database_seconds", "request_id", "statements")
+    __slots__ = ("admitted_at", "began_at", "database_began_at", "database_seconds", "request_id", "statements")
 
     def __init__(self) -> None:
         self.began_at = perf_counter()
         self.admitted_at = 0.0
         """When the guard let it pass; 0: not yet, or never."""
+        self.database_began_at = 0.0
         self.database_seconds = 0.0
         """Waiting for a connection included."""
         self.statements = 0
@@ -55,6 +56,7 @@ class StatementTime:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         WORKER.in_flight -= 1
         if (account := CURRENT.get()) is not None:
+            account.database_began_at = account.database_began_at or self.began_at
             account.database_seconds += perf_counter() - self.began_at
             account.statements += 1
         if kind is not None:

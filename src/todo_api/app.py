@@ -34,7 +34,7 @@ from todo_api.errors import (
 )
 from todo_api.health import HealthController
 from todo_api.metrics import Metrics, MetricsPage
-from todo_api.observe import Admitted, Observe, Pseudonyms, sampled
+from todo_api.observe import Admitted, Observe, Pseudonyms, sampled, traced
 from todo_api.requests import StrictRequest, refuse_unknown_parameters
 from todo_api.tags.controller import TagController
 from todo_api.tasks.controller import TaskController
@@ -72,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience),
     )
     page = MetricsPage(guard, metrics, settings.metrics_token) if metrics and settings.metrics_token else guard
-    app.asgi_handler = Observe(
+    app.state.observe = app.asgi_handler = Observe(
         Edge(page, settings.allowed_origins),
         Pseudonyms(settings.secrets[0] if settings.secrets else (settings.database_url or "").encode()),
         metrics,
@@ -93,7 +93,7 @@ def _database(settings: Settings, metrics: Metrics | None) -> Any:
         app.state.database = database
         follower = asyncio.create_task(_follow_parent())
         try:
-            async with sampled(metrics, database):
+            async with sampled(metrics, database), traced(app.state.observe, settings.tracing_endpoint):
                 yield
         finally:
             follower.cancel()

@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, cast
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ VARIABLES: Final = (
     "DOCS_ENABLED",
     "METRICS_TOKEN",
     "SERVER_TIMING",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
 )
 """Every variable that is read; the README's table and `.env.example` list the same."""
 
@@ -61,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: str | None
     """None: no metrics are kept."""
     server_timing: bool
+    tracing_endpoint: str | None
+    """None: no traces."""
 
     def __repr__(self) -> str:
         """Short, so that no log line can carry a secret or the database's password."""
@@ -97,6 +101,7 @@ def load_settings(environ: Mapping[str, str], directory: Path) -> Settings:
         docs_enabled=_one_of(values, "DOCS_ENABLED", "true", "false") == "true",
         metrics_token=_metrics_token(values),
         server_timing=_one_of(values, "SERVER_TIMING", "false", "true") == "true",
+        tracing_endpoint=_tracing_endpoint(values),
     )
 
 
@@ -156,6 +161,15 @@ def _metrics_token(values: Mapping[str, str]) -> str | None:
     if token is not None and not re.fullmatch(r"[!-~]{16,256}", token):
         raise SettingsError("METRICS_TOKEN is not 16 to 256 printable characters: make one with `openssl rand -hex 16`")
     return token
+
+
+def _tracing_endpoint(values: Mapping[str, str]) -> str | None:
+    url = values.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    if url is not None and find_spec("opentelemetry") is None:
+        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT is set without OpenTelemetry: install todo-api[tracing]")
+    if url is not None and not re.fullmatch(r"https?://[!-~]+", url):
+        raise SettingsError(f"OTEL_EXPORTER_OTLP_ENDPOINT is {url!r}: write it like http://collector:4318")
+    return url
 
 
 def _development_secret(home: Path) -> str:

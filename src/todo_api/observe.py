@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from hashlib import blake2b, sha256
+from importlib import import_module
 from time import perf_counter
 from typing import Final
 
@@ -24,6 +25,8 @@ _TRACEPARENT: Final = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]
 """https://www.w3.org/TR/trace-context/#traceparent-header"""
 _SAMPLE_SECONDS: Final = 1.0
 _LOG: Final = structlog.get_logger()
+
+Trace = Callable[[HTTPScope, str, str, int, Account], None]
 
 
 class Pseudonyms:
@@ -66,6 +69,8 @@ class Observe:
         self.pseudonyms = pseudonyms
         self.metrics = metrics
         self.server_timing = server_timing
+        self.trace: Trace | None = None
+        """Set when the worker starts, if traces are wanted."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -86,6 +91,7 @@ class Observe:
         route = scope.get("path_template") or _UNROUTED
         status = watched.status
         user = scope.get("user")
+        account.request_id = scope["state"].get("request_id", "")
         log = _LOG.debug if route in _PROBES else _LOG.info
         log(
             "request",
@@ -96,7 +102,7 @@ class Observe:
             db_ms=round(account.database_seconds * 1000, 2),
             statements=account.statements,
             bytes=watched.size,
-            request_id=scope["state"].get("request_id"),
+            request_id=account.request_id,
             **({"user": self.pseudonyms(user)} if user else {}),
             **_trace(scope),
         )
@@ -106,6 +112,8 @@ class Observe:
             self.metrics.request(
                 method if method in _METHODS else "other", route, status, seconds, account.database_seconds
             )
+        if self.trace is not None and route not in _PROBES:
+            self.trace(scope, method if method in _METHODS else "other", route, status, account)
 
 
 class Admitted:
@@ -134,6 +142,21 @@ def _server_timing(account: Account) -> bytes:
     auth = ((account.admitted_at or now) - account.began_at) * 1000
     total = (now - account.began_at) * 1000
     return f"auth;dur={auth:.2f}, db;dur={account.database_seconds * 1000:.2f}, total;dur={total:.2f}".encode()
+
+
+@asynccontextmanager
+async def traced(observe: Observe, endpoint: str | None) -> AsyncIterator[None]:
+    """Sends traces while the block runs. What sends them is imported only then: it is an extra."""
+    if endpoint is None:
+        yield
+        return
+    tracing = import_module("todo_api.tracing").Tracing(endpoint)
+    observe.trace = tracing
+    try:
+        yield
+    finally:
+        observe.trace = None
+        await asyncio.to_thread(tracing.close)
 
 
 @asynccontextmanager

@@ -21,9 +21,12 @@ def in_production(directory: Path, database_url: str, **settings: str) -> Iterat
         yield service
 
 
+def token(user_id: str, secret: str = SECRET) -> str:
+    return development_token(user_id, secret.encode(), SETTINGS["JWT_ISSUER"], SETTINGS["JWT_AUDIENCE"], 600)
+
+
 def somebody(service: Service, user_id: str, secret: str = SECRET) -> Person:
-    token = development_token(user_id, secret.encode(), SETTINGS["JWT_ISSUER"], SETTINGS["JWT_AUDIENCE"], 600)
-    return Person(service.url, user_id, {"Authorization": f"Bearer {token}"})
+    return Person(service.url, user_id, {"Authorization": f"Bearer {token(user_id, secret)}"})
 
 
 def lines(service: Service) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from tests.client import fresh_user, token_for
-from tests.operating.production import METRICS_TOKEN, until
-from tests.service import Service, running
+from tests.operating.production import METRICS_TOKEN, in_production, lines, token, until
+from tests.service import Service
 
 CLIENTS = 8
 REQUESTS = 60
@@ -24,10 +24,10 @@ Sums = Counter[tuple[str, str, str]]
 @pytest.fixture(scope="module")
 def metered(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     settings = {
-        "DATABASE_URL": database_url, "METRICS_TOKEN": METRICS_TOKEN, "SERVER_TIMING": "true", "DB_POOL_SIZE": "2",
-        "DB_MAX_OVERFLOW": "1",
+        "METRICS_TOKEN": METRICS_TOKEN, "SERVER_TIMING": "true", "DB_POOL_SIZE": "2", "DB_MAX_OVERFLOW": "1",
+        "WEB_CONCURRENCY": "2",
     }  # fmt: skip
-    with running(tmp_path_factory.mktemp("metered"), settings, "--workers", "2") as service:
+    with in_production(tmp_path_factory.mktemp("metered"), database_url, **settings) as service:
         yield service
 
 
@@ -39,6 +39,12 @@ def scrape(service: Service) -> dict[str, float]:
     return {name: float(value) for name, _, value in samples}
 
 
+def logged(service: Service) -> Sums:
+    return Counter(
+        (line["method"], line["route"], str(line["status"])) for line in lines(service) if line["event"] == "request"
+    )
+
+
 def requests(service: Service) -> Sums:
     told: Sums = Counter()
     for name, value in scrape(service).items():
@@ -48,7 +54,8 @@ def requests(service: Service) -> Sums:
 
 
 async def client(http: httpx.AsyncClient, chance: random.Random, counted: Sums) -> None:
-    headers = {"Authorization": f"Bearer {token_for(user := fresh_user('ann'))}"}
+    user = fresh_user("ann")
+    headers = {"Authorization": f"Bearer {token(user)}"}
     for _ in range(REQUESTS):
         method, path = chance.choice(WAYS)
         body = {"title": chance.choice(["fine", ""])} if method == "POST" else None
@@ -66,7 +73,7 @@ async def load(service: Service) -> Sums:
 
 
 def test_two_workers_add_up_to_what_the_clients_counted(metered: Service) -> None:
-    before = requests(metered)
+    before, lines_before = requests(metered), logged(metered)
     counted = anyio.run(load, metered)
     assert counted.total() == CLIENTS * REQUESTS
     assert len(counted) == 6
@@ -75,6 +82,7 @@ def test_two_workers_add_up_to_what_the_clients_counted(metered: Service) -> Non
         return Counter({key: n for key, n in (requests(metered) - before).items() if key[1] in ROUTES.values()})
 
     until(lambda: told() == counted)
+    until(lambda: logged(metered) - lines_before == counted)
     sums = scrape(metered)
     for method, route in {key[:2] for key in counted}:
         expected = sum(n for key, n in requests(metered).items() if key[:2] == (method, route))
@@ -121,7 +129,8 @@ def test_without_the_setting_there_is_no_page(service: Service) -> None:
 
 def test_an_answer_tells_its_time_when_asked_to(metered: Service, service: Service) -> None:
     headers = {"Authorization": f"Bearer {token_for('ann')}"}
-    told = httpx.get(f"{metered.url}/api/ann/tasks", headers=headers).headers["server-timing"]
+    given = {"Authorization": f"Bearer {token('ann')}"}
+    told = httpx.get(f"{metered.url}/api/ann/tasks", headers=given).headers["server-timing"]
     auth, db, total = map(float, re.fullmatch(r"auth;dur=(.*), db;dur=(.*), total;dur=(.*)", told).groups())  # type: ignore[union-attr] # it matches
     assert 0 < auth < total
     assert 0 < db < total
