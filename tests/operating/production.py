@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.client import Person
 from tests.service import SECRET, Service, running
 from todo_api.auth.tokens import development_token
@@ -43,6 +45,14 @@ def line_of(service: Service, request_id: str, event: str = "request") -> dict[s
     until(lambda: len(found()) > 0)
     (line,) = found()
     return line
+
+
+def scrape(service: Service) -> dict[str, float]:
+    answer = httpx.get(f"{service.url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    samples = (line.rpartition(" ") for line in answer.text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in samples}
 
 
 def until(it_is_so: Callable[[], bool], seconds: float = 15) -> None:

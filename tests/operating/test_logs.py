@@ -12,7 +12,7 @@ from alembic import command as alembic
 
 from tests.client import Person, fresh_user
 from tests.house.test_migrations import empty, run
-from tests.operating.production import in_production, line_of, lines, somebody, until
+from tests.operating.production import METRICS_TOKEN, in_production, line_of, lines, scrape, somebody, until
 from tests.service import SECRET, Service
 from todo_api.db.migrations import alembic_config
 from todo_api.logs import stack
@@ -113,7 +113,10 @@ def test_a_client_cannot_forge_a_line(production: Service) -> None:
 def test_a_bug_is_logged_with_its_stack_and_id_but_without_the_row(empty: str, tmp_path: Path) -> None:
     alembic.upgrade(alembic_config(empty), "head")
     run(empty, "alter table tasks add constraint ck_of_the_test check (title not like 'xyzzy%')")
-    with in_production(tmp_path, empty) as service, somebody(service, fresh_user("ann")) as ann:
+    with (
+        in_production(tmp_path, empty, METRICS_TOKEN=METRICS_TOKEN) as service,
+        somebody(service, fresh_user("ann")) as ann,
+    ):
         answer = ann.post("tasks", json={"title": PRIVATE})
         assert answer.status_code == 500
         assert "ck_of_the_test" not in answer.text
@@ -124,6 +127,7 @@ def test_a_bug_is_logged_with_its_stack_and_id_but_without_the_row(empty: str, t
         assert "CheckViolationError: sqlstate=23514 constraint_name=ck_of_the_test" in bug["exception"]
         assert "repository.py" in bug["exception"]
         assert PRIVATE not in service.log.read_text()
+        until(lambda: scrape(service).get('todo_api_database_errors_total{kind="23"}') == 1)
 
 
 def test_the_level_is_a_setting(database_url: str, tmp_path: Path) -> None:

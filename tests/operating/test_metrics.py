@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.client import fresh_user, token_for
-from tests.operating.production import METRICS_TOKEN, in_production, lines, token, until
+from tests.operating.production import METRICS_TOKEN, in_production, lines, scrape, token, until
 from tests.service import Service
 
 CLIENTS = 8
@@ -29,14 +29,6 @@ def metered(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     }  # fmt: skip
     with in_production(tmp_path_factory.mktemp("metered"), database_url, **settings) as service:
         yield service
-
-
-def scrape(service: Service) -> dict[str, float]:
-    answer = httpx.get(f"{service.url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/plain")
-    samples = (line.rpartition(" ") for line in answer.text.splitlines() if not line.startswith("#"))
-    return {name: float(value) for name, _, value in samples}
 
 
 def logged(service: Service) -> Sums:
