@@ -97,6 +97,14 @@ def test_the_pods_may_do_nothing_but_serve(name: str) -> None:
     assert container["resources"]["limits"]["memory"]
 
 
+def test_the_network_policy_is_for_our_pods_and_no_others() -> None:
+    """Kustomize adds no label to an empty selector, which would be everybody's."""
+    selector = manifest("network-policy.yaml")["spec"]["podSelector"]["matchLabels"]
+    assert selector == {"app.kubernetes.io/name": "todo-api"}
+    for name in ("deployment.yaml", "migrate/job.yaml"):
+        assert selector.items() <= manifest(name)["spec"]["template"]["metadata"]["labels"].items()
+
+
 def test_the_probes_ask_what_the_service_answers() -> None:
     (container,) = pod("deployment.yaml")["containers"]
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
