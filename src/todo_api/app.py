@@ -39,8 +39,9 @@ from todo_api.errors import (
 )
 from todo_api.framing import Framing
 from todo_api.health import HealthController
+from todo_api.metrics import Metrics, MetricsPage
+from todo_api.observe import Admitted, Observe, Pseudonyms, sampled, traced
 from todo_api.requests import StrictRequest, refuse_unknown_parameters
-from todo_api.stacks import stack
 from todo_api.tags.controller import TagController
 from todo_api.tasks.controller import TaskController
 from todo_api.throttle import Throttle
@@ -55,12 +56,13 @@ def create_app(settings: Settings | None = None) -> Litestar:
     """The ASGI app. Nothing is opened before its lifespan starts."""
     settings = settings or load_settings(os.environ, Path.cwd())
     jwks = Jwks(settings.jwks_url) if settings.jwks_url else None
+    metrics = Metrics() if settings.metrics_token is not None else None
     app = Litestar(
         route_handlers=[TaskController, TagController, HealthController, *docs.routes(enabled=settings.docs_enabled)],
         request_class=StrictRequest,
         before_request=refuse_unknown_parameters,
         request_max_body_size=MAX_BODY_BYTES,
-        lifespan=[_database(settings), _issuer(jwks)],
+        lifespan=[_database(settings, metrics), _issuer(jwks)],
         openapi_config=docs.config() if settings.docs_enabled else None,
         exception_handlers={
             ApiError: _refuse,
@@ -75,21 +77,24 @@ def create_app(settings: Settings | None = None) -> Litestar:
     )
     expected = Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
     throttle = Throttle(*settings.rate_limit) if settings.rate_limit else None
+    admitted = Admitted(app.asgi_handler)
     guard: ASGIApp = Guard(
-        throttle.behind(app.asgi_handler) if throttle else app.asgi_handler,
+        throttle.behind(admitted) if throttle else admitted,
         Verifier(shared_secrets(settings.secrets), jwks, expected),
     )
+    counted = throttle.around(guard) if throttle else guard
+    page = MetricsPage(counted, metrics, settings.metrics_token) if metrics and settings.metrics_token else counted
     app.state.drain = drain = Drain(settings.drain_seconds)
-    app.asgi_handler = Edge(
-        Framing(throttle.around(guard) if throttle else guard),
-        settings.allowed_origins,
-        drain,
-        secure=settings.production,
+    app.state.observe = app.asgi_handler = Observe(
+        Edge(Framing(page), settings.allowed_origins, drain, secure=settings.production),
+        Pseudonyms(settings.secrets[0] if settings.secrets else (settings.database_url or "").encode()),
+        metrics,
+        server_timing=settings.server_timing,
     )
     return app
 
 
-def _database(settings: Settings) -> Any:
+def _database(settings: Settings, metrics: Metrics | None) -> Any:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         if settings.database_url is None:
@@ -102,7 +107,8 @@ def _database(settings: Settings) -> Any:
         app.state.drain.listen()
         follower = asyncio.create_task(_follow_parent())
         try:
-            yield
+            async with sampled(metrics, database), traced(app.state.observe, settings.tracing_endpoint):
+                yield
         finally:
             follower.cancel()
             await database.close()
@@ -160,12 +166,13 @@ def _refuse_database(request: AnyRequest, error: Exception) -> Response[Any]:
         logging.ERROR if isinstance(refusal, OurBug) else logging.WARNING,
         "database: %s: %s",
         refusal.code,
-        stack(error) if isinstance(refusal, OurBug) else type(error.__cause__ or error).__name__,
+        type(error.__cause__ or error).__name__,
+        exc_info=error if isinstance(refusal, OurBug) else None,
         extra={"request_id": request.scope["state"]["request_id"]},
     )
     return respond(refusal)
 
 
 def _refuse_bug(request: AnyRequest, error: Exception) -> Response[Any]:
-    _LOG.error("unhandled: %s", stack(error), extra={"request_id": request.scope["state"]["request_id"]})
+    _LOG.error("unhandled", exc_info=error, extra={"request_id": request.scope["state"]["request_id"]})
     return respond(OurBug())

@@ -16,8 +16,10 @@ from alembic.util.exc import CommandError
 from litestar import Litestar
 from litestar.cli.main import litestar_group
 
+from todo_api import check
 from todo_api.auth.tokens import USER_ID, development_token
 from todo_api.config import Settings, SettingsError, load_settings
+from todo_api.db import distribute
 from todo_api.db.embedded import EmbeddedError, embedded_postgres
 from todo_api.db.migrations import alembic_config
 from todo_api.db.url import connect_arguments
@@ -34,7 +36,7 @@ def main() -> None:
     os.environ.setdefault("LITESTAR_APP", "todo_api.app:create_app")
     try:
         litestar_group(prog_name="todo-api")
-    except (SettingsError, EmbeddedError, PortTaken, CommandError) as error:
+    except (SettingsError, EmbeddedError, PortTaken, CommandError, distribute.NotACluster) as error:
         sys.exit(f"todo-api: {error}")
 
 
@@ -67,6 +69,18 @@ def run(host: str | None, port: int | None, workers: int | None, *, reuse_port: 
         if settings.database_url is None:
             alembic.upgrade(alembic_config(url), "head")
         serve(msgspec.structs.replace(settings, database_url=url), reuse_port=reuse_port)
+
+
+@_PROGRAM.command("check")
+def check_() -> None:
+    """Try the settings, the database, its migrations and Better Auth's keys. Exit status 1 if something is wrong."""
+    settings = _settings()
+    with _database_url(settings) as url:
+        found = check.findings(settings, url)
+    for finding in found:
+        click.echo(f"{'right' if finding.right else 'WRONG'}  {finding.about:<12} {finding.words}")
+    if not all(finding.right for finding in found):
+        sys.exit(1)
 
 
 @_PROGRAM.command("token")
@@ -112,6 +126,17 @@ def _migration(name: str, help_: str, *parameters: click.Parameter, **fixed: Any
             getattr(alembic, name)(config, **fixed, **given)
 
     database.add_command(click.Command(name.replace("_", "-"), callback=callback, params=[*parameters], help=help_))
+
+
+@database.command("distribute")
+@click.option("--sql", is_flag=True, help="Print the SQL instead of running it.")
+def distribute_(*, sql: bool) -> None:
+    """Distribute the tables over a Citus cluster, co-located by user_id."""
+    if sql:
+        click.echo("\n".join(f"{statement};" for statement in distribute.statements()))
+    else:
+        with _database_url(_settings()) as url:
+            click.echo(distribute.distribute(url))
 
 
 _REVISION: Final = click.Argument(["revision"], default="head")

@@ -5,6 +5,7 @@ import re
 import secrets
 from base64 import b64decode
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, cast
 from urllib.parse import SplitResult, urlsplit
@@ -36,6 +37,9 @@ VARIABLES: Final = (
     "TODO_API_HOME",
     "RATE_LIMIT",
     "DOCS_ENABLED",
+    "METRICS_TOKEN",
+    "SERVER_TIMING",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
 )
 """Every variable that is read; the README's table and `.env.example` list the same."""
 
@@ -69,6 +73,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit: tuple[int, int] | None
     """Requests a second and burst, of each user in each worker."""
     docs_enabled: bool
+    metrics_token: str | None
+    """None: no metrics are kept."""
+    server_timing: bool
+    tracing_endpoint: str | None
+    """None: no traces."""
 
     def __repr__(self) -> str:
         """Short, so that no log line can carry a secret or the database's password."""
@@ -108,6 +117,9 @@ def load_settings(environ: Mapping[str, str], directory: Path) -> Settings:
         home=home,
         rate_limit=_rate_limit(values),
         docs_enabled=_one_of(values, "DOCS_ENABLED", "true", "false") == "true",
+        metrics_token=_metrics_token(values),
+        server_timing=_one_of(values, "SERVER_TIMING", "false", "true") == "true",
+        tracing_endpoint=_tracing_endpoint(values),
     )
 
 
@@ -230,6 +242,22 @@ def _is_key_material(text: str) -> bool:
     except (ValueError, UnsupportedAlgorithm):
         return _KEY_MATERIAL.search(text) is not None
     return True
+
+
+def _metrics_token(values: Mapping[str, str]) -> str | None:
+    token = values.get("METRICS_TOKEN")
+    if token is not None and not re.fullmatch(r"[!-~]{16,256}", token):
+        raise SettingsError("METRICS_TOKEN is not 16 to 256 printable characters: make one with `openssl rand -hex 16`")
+    return token
+
+
+def _tracing_endpoint(values: Mapping[str, str]) -> str | None:
+    url = values.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    if url is not None and find_spec("opentelemetry") is None:
+        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT is set without OpenTelemetry: install todo-api[tracing]")
+    if url is not None and not re.fullmatch(r"https?://[!-~]+", url):
+        raise SettingsError(f"OTEL_EXPORTER_OTLP_ENDPOINT is {url!r}: write it like http://collector:4318")
+    return url
 
 
 def _development_secret(home: Path) -> str:

@@ -11,7 +11,6 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from todo_api.drain import Drain
 from todo_api.errors import OriginNotAllowed, OurBug, send_error
-from todo_api.stacks import stack
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -122,7 +121,7 @@ class Edge:
                     scope["method"] = "?"  # type: ignore[typeddict-item]
                 await self.app(scope, receive, sent)
         except Exception as error:
-            _LOG.error("unhandled: %s", stack(error), extra={"request_id": sent.request_id.decode()})
+            _LOG.error("unhandled", exc_info=error, extra={"request_id": sent.request_id.decode()})
             if sent.started:
                 raise
             await send_error(sent, OurBug())

@@ -64,6 +64,10 @@ class NotAuthenticated(ApiError):
     detail = "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`."
 
 
+class MetricsTokenNeeded(ApiError):
+    status, code, detail = 401, "metrics_token_needed", "Send METRICS_TOKEN as `Authorization: Bearer <it>`."
+
+
 class NotYourPath(ApiError):
     status, code = 403, "not_your_path"
     detail = "The user in the path is not the user of the token."

@@ -1,12 +1,14 @@
 """Granian, told what the service needs of it."""
 
-import logging
 import os
 import resource
 import signal
 import socket
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +19,12 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 from litestar import Litestar
 
+from todo_api import logs
 from todo_api.app import create_app
 from todo_api.auth.tokens import development_token
 from todo_api.config import Settings, load_settings
 from todo_api.drain import ANNOUNCE, DOOR_SECONDS
+from todo_api.metrics import DIRECTORY as METRICS_DIRECTORY
 
 _HEADER_BYTES: Final = 16 * 1024
 _HEADER_MILLISECONDS: Final = 5000
@@ -81,7 +85,19 @@ def serve(settings: Settings, *, reuse_port: bool) -> None:
         log_level=LogLevels(settings.log_level.lower()) if settings.production else LogLevels.warning,
     )
     server.drain_seconds = settings.drain_seconds
-    server.serve(target_loader=_load, wrap_loader=False)
+    logs.configure(settings)
+    with _metrics_directory(settings):
+        server.serve(target_loader=_load, wrap_loader=False)
+
+
+@contextmanager
+def _metrics_directory(settings: Settings) -> Iterator[None]:
+    """Where the workers' metrics meet: nothing else is ever written to the file system in production."""
+    if settings.metrics_token is None:
+        yield
+    else:
+        with tempfile.TemporaryDirectory(prefix="todo-api-") as os.environ[METRICS_DIRECTORY]:
+            yield
 
 
 def _load() -> Litestar:
@@ -89,7 +105,7 @@ def _load() -> Litestar:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = load_settings(os.environ, Path.cwd())
-    logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+    logs.configure(settings)
     return create_app(settings)
 
 

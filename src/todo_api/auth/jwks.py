@@ -13,6 +13,7 @@ from typing import Final
 import httpx
 import jwt
 
+from todo_api.account import note
 from todo_api.auth.keys import NoUsableKey, published_keys
 from todo_api.errors import KeysAway
 
@@ -94,11 +95,13 @@ class Jwks:
             keys = published_keys(body)
         except (httpx.HTTPError, NoUsableKey, TimeoutError) as error:
             self._failed = True
+            note("jwks_fetch", "failed")
             _LOG.warning(
                 "keys: cannot be had from %s: %s; %d known", self.url, error or type(error).__name__, len(self._keys)
             )
         else:
             self._failed = False
+            note("jwks_fetch", "ok")
             self._fetched_at = self.clock()
             self._check_at = self._fetched_at + FRESH_SECONDS
             if body != self._body:

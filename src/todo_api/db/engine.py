@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.dml import UpdateBase
 
+from todo_api.account import note
 from todo_api.db.connection import Connection
 from todo_api.db.url import connect_arguments, is_pooler
 from todo_api.db.watch import Watch
@@ -100,6 +101,10 @@ class Database:
             task.cancel()
         await self._pool.close()
 
+    def connections(self) -> tuple[int, int, int]:
+        """How many there are, how many of them are idle, how many there may be."""
+        return self._pool.get_size(), self._pool.get_idle_size(), self._pool.get_max_size()
+
     async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[asyncpg.Record]:
         """Rows of one statement."""
         deadline = _now() + _REQUEST_SECONDS
@@ -108,11 +113,13 @@ class Database:
             return await self._fetch(statement, values, deadline, _FIRST_TRY_SECONDS)
         except _UNSENT as error:
             _LOG.info("database: sent again after %s", type(error).__name__)
+            note("retry", type(error).__name__)
         except _LOST as error:
             if not statement.repeatable:
                 raise OutcomeUnknown from error
             sent = True
             _LOG.info("database: asked again after %s", type(error).__name__)
+            note("retry", type(error).__name__)
         try:
             return await self._fetch(statement, values, deadline, _REQUEST_SECONDS)
         except _LOST as error:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 
+from todo_api.account import StatementTime
 from todo_api.db.engine import Database, Statement
 from todo_api.db.tables import IdempotencyKeyRow, TagRow, TaskRow, TaskTagRow
 
@@ -85,8 +86,10 @@ class OwnedRepository(SQLAlchemyAsyncQueryRepository):
 
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         values["me"] = self.me
-        return await self.database.fetch(statement, values)
+        with StatementTime():
+            return await self.database.fetch(statement, values)
 
     async def fetch_locked(self, lock: Statement, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         values["me"] = self.me
-        return await self.database.fetch_locked(lock, statement, values)
+        with StatementTime():
+            return await self.database.fetch_locked(lock, statement, values)

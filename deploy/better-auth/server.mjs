@@ -1,0 +1,38 @@
+// Better Auth on PostgreSQL, giving HS256 tokens that the API verifies with the secret that both have.
+import http from "node:http";
+import { betterAuth } from "better-auth";
+import { getMigrations } from "better-auth/db/migration";
+import { toNodeHandler } from "better-auth/node";
+import { jwt } from "better-auth/plugins";
+import { SignJWT } from "jose";
+import pg from "pg";
+
+const { BETTER_AUTH_URL, BETTER_AUTH_SECRET, DATABASE_URL, JWT_AUDIENCE, PORT = "3000" } = process.env;
+const key = new TextEncoder().encode(BETTER_AUTH_SECRET);
+
+const options = {
+  baseURL: BETTER_AUTH_URL,
+  secret: BETTER_AUTH_SECRET,
+  database: new pg.Pool({ connectionString: DATABASE_URL, options: "-c search_path=better_auth" }),
+  emailAndPassword: { enabled: true },
+  telemetry: { enabled: false },
+  plugins: [
+    jwt({
+      // Better Auth wants both of these before it lets a callback sign; neither is used.
+      jwks: { remoteUrl: `${BETTER_AUTH_URL}/unused`, keyPairConfig: { alg: "EdDSA" } },
+      jwt: {
+        issuer: BETTER_AUTH_URL,
+        audience: JWT_AUDIENCE,
+        expirationTime: "15m",
+        definePayload: () => ({}),
+        sign: (claims) => new SignJWT(claims).setProtectedHeader({ alg: "HS256", typ: "JWT" }).sign(key),
+      },
+    }),
+  ],
+};
+
+await options.database.query("create schema if not exists better_auth");
+await (await getMigrations(options)).runMigrations();
+const server = http.createServer(toNodeHandler(betterAuth(options)));
+server.listen(Number(PORT), () => console.log(`Better Auth at ${BETTER_AUTH_URL}`));
+process.on("SIGTERM", () => server.close(() => process.exit(0)));

@@ -1,0 +1,180 @@
+"""The layer around all others: one line and one count for each request, whoever answers it."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from hashlib import blake2b, sha256
+from importlib import import_module
+from time import perf_counter
+from typing import Final
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from todo_api.account import CURRENT, Account, note
+from todo_api.db.engine import Database
+from todo_api.metrics import Metrics
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PROBES: Final = frozenset({"/health", "/health/ready", "/metrics"})
+_UNROUTED: Final = "unrouted"
+"""Refused before it reached a route, or there is none. The path itself is in no log: it is the client's to fill."""
+_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""https://www.w3.org/TR/trace-context/#traceparent-header"""
+_SAMPLE_SECONDS: Final = 1.0
+_LOG: Final = structlog.get_logger()
+
+Trace = Callable[[HTTPScope, str, str, int, Account], None]
+
+
+class Pseudonyms:
+    """Stands for a user in the logs: the same in every worker and replica, and nobody's name without the secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = sha256(b"todo-api pseudonyms\0" + secret).digest()
+
+    def __call__(self, user_id: str) -> str:
+        return blake2b(user_id.encode(), digest_size=8, key=self._key).hexdigest()
+
+
+class _Watched:
+    """`send`, watched."""
+
+    __slots__ = ("account", "send", "server_timing", "size", "status")
+
+    def __init__(self, send: Send, account: Account, *, server_timing: bool) -> None:
+        self.send = send
+        self.account = account
+        self.server_timing = server_timing
+        self.status = 0
+        self.size = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if self.server_timing:
+                message["headers"] = [*message["headers"], (b"server-timing", _server_timing(self.account))]
+        elif message["type"] == "http.response.body":
+            self.size += len(message["body"])
+        await self.send(message)
+
+
+class Observe:
+    """ASGI middleware. What it costs is measured by `benchmarks/observing.py`."""
+
+    def __init__(self, app: ASGIApp, pseudonyms: Pseudonyms, metrics: Metrics | None, *, server_timing: bool) -> None:
+        self.app = app
+        self.pseudonyms = pseudonyms
+        self.metrics = metrics
+        self.server_timing = server_timing
+        self.trace: Trace | None = None
+        """Set when the worker starts, if traces are wanted."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        method: str = scope["method"]  # the edge turns HEAD and OPTIONS into something else
+        account = Account()
+        CURRENT.set(account)
+        watched = _Watched(send, account, server_timing=self.server_timing)
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            self._tell(scope, method, watched)
+
+    def _tell(self, scope: HTTPScope, method: str, watched: _Watched) -> None:
+        account = watched.account
+        seconds = perf_counter() - account.began_at
+        route = scope.get("path_template") or _UNROUTED
+        status = watched.status
+        user = scope.get("user")
+        account.request_id = scope["state"].get("request_id", "")
+        log = _LOG.debug if route in _PROBES else _LOG.info
+        log(
+            "request",
+            method=method if method in _METHODS else "other",
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 2),
+            db_ms=round(account.database_seconds * 1000, 2),
+            statements=account.statements,
+            bytes=watched.size,
+            request_id=account.request_id,
+            **({"user": self.pseudonyms(user)} if user else {}),
+            **_trace(scope),
+        )
+        if status == 429:
+            note("rate_limited")
+        if self.metrics is not None:
+            self.metrics.request(
+                method if method in _METHODS else "other", route, status, seconds, account.database_seconds
+            )
+        if self.trace is not None and route not in _PROBES:
+            self.trace(scope, method if method in _METHODS else "other", route, status, account)
+
+
+class Admitted:
+    """ASGI middleware just behind the guard: takes down when it let the request pass, and under which id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (account := CURRENT.get()) is not None:
+            account.admitted_at = perf_counter()
+            account.request_id = scope["state"].get("request_id", "")
+        await self.app(scope, receive, send)
+
+
+def _trace(scope: HTTPScope) -> dict[str, str]:
+    for name, value in scope["headers"]:
+        if name == b"traceparent" and (sane := _TRACEPARENT.fullmatch(value)):
+            return {"trace_id": sane[1].decode()}
+    return {}
+
+
+def _server_timing(account: Account) -> bytes:
+    """https://www.w3.org/TR/server-timing/; milliseconds until the answer began."""
+    now = perf_counter()
+    auth = ((account.admitted_at or now) - account.began_at) * 1000
+    total = (now - account.began_at) * 1000
+    return f"auth;dur={auth:.2f}, db;dur={account.database_seconds * 1000:.2f}, total;dur={total:.2f}".encode()
+
+
+@asynccontextmanager
+async def traced(observe: Observe, endpoint: str | None) -> AsyncIterator[None]:
+    """Sends traces while the block runs. What sends them is imported only then: it is an extra."""
+    if endpoint is None:
+        yield
+        return
+    tracing = import_module("todo_api.tracing").Tracing(endpoint)
+    observe.trace = tracing
+    try:
+        yield
+    finally:
+        observe.trace = None
+        await asyncio.to_thread(tracing.close)
+
+
+@asynccontextmanager
+async def sampled(metrics: Metrics | None, database: Database) -> AsyncIterator[None]:
+    """Publishes the pool and the events of this worker each second while the block runs, and at its end."""
+    if metrics is None:
+        yield
+        return
+    metrics.open()
+
+    async def sample() -> None:
+        while True:
+            metrics.sample(database)
+            await asyncio.sleep(_SAMPLE_SECONDS)
+
+    sampler = asyncio.create_task(sample())
+    try:
+        yield
+    finally:
+        sampler.cancel()
+        metrics.sample(database)
