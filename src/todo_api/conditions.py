@@ -17,7 +17,11 @@ _VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
 _MAX_KEY: Final = 255
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
 
-_ANY_TAGS: Final = {"type": "string", "examples": ['"3"', "*"]}
+_ANY_TAGS: Final = {
+    "type": "string",
+    "pattern": r'^(?:\*|(?:W/)?"[!#-~]*"(?:, (?:W/)?"[!#-~]*")*)$',
+    "examples": ['"3"', "*"],
+}
 PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "If-Match": {
         "schema": _ANY_TAGS,

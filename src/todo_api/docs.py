@@ -33,6 +33,7 @@ from todo_api.errors import (
     SlowBody,
     TaskNotFound,
     TooManyRequests,
+    UriTooLong,
     ValidationError,
 )
 from todo_api.scalar import ScalarPage, docs_router
@@ -48,6 +49,7 @@ _REFUSALS: Final[dict[int, ApiError]] = {
     408: SlowBody(),
     409: IdempotencyKeyReused(),
     413: BodyTooLarge(),
+    414: UriTooLong(),
     415: NotJson(),
     429: TooManyRequests(),
     503: DatabaseAway(),
@@ -70,6 +72,7 @@ _CONDITION_HEADERS: Final[dict[str, dict[int, dict[str, str]]]] = {
 }
 """What answers carry where a request may carry one of these."""
 _OF_BODIES: Final = (408, 413, 415)
+_OF_QUERIES: Final = (414,)
 _OF_USERS: Final = (429, 503)
 _EVERYWHERE: Final = {"X-Request-ID": "Identifies the request in the log."}
 _LIMIT_HEADERS: Final = {
@@ -151,7 +154,9 @@ def document(app: Litestar) -> Document:
                 schema = {"$ref": _REF.format(name=struct.__name__)}
                 operation["requestBody"] = {"content": {"application/json": {"schema": schema}}, "required": False}
             users = "{user_id}" in path
-            for status in (*(_OF_BODIES if "requestBody" in operation else ()), *(_OF_USERS if users else ())):
+            statuses: tuple[int, ...] = _OF_BODIES if "requestBody" in operation else ()
+            statuses += (_OF_QUERIES if handler.opt.get("query") else ()) + (_OF_USERS if users else ())
+            for status in statuses:
                 operation["responses"].setdefault(str(status), {"description": _REFUSALS[status].detail})
             operation["responses"] |= {str(each.status): {"description": each.detail} for each in _refusals(handler)}
             if "If-None-Match" in conditions:

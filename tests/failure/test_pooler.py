@@ -77,7 +77,7 @@ def test_without_it_the_log_says_what_to_add(pooler: str, tmp_path: Path) -> Non
             began = time.monotonic()
             assert ann.get("tasks").status_code == 503
             assert time.monotonic() - began < 2
-        assert re.search("away: .*startup parameter.*add pgbouncer=true to DATABASE_URL\n", service.log.read_text())
+        assert re.search(r"away: .*startup parameter.*add pgbouncer=true to DATABASE_URL\b", service.log.read_text())
     finally:
         service.stop()
 

@@ -69,9 +69,9 @@ def complaint(service: Service, **task: str) -> httpx.Response:
         ("40P01", 503, "busy"),
         ("53300", 503, "busy"),
         ("55P03", 503, "busy"),
-        ("57014", 503, "busy"),
+        ("57014", 503, "database_too_slow"),
         ("57P01", 503, "database_unavailable"),
-        ("08006", 503, "database_unavailable"),
+        ("08006", 503, "outcome_unknown"),
         ("42601", 500, "internal_error"),
         ("42P01", 500, "internal_error"),
         ("42501", 500, "internal_error"),
@@ -96,8 +96,8 @@ def test_our_bug_is_500_with_an_id_and_a_stack_in_the_log(complaining: Service) 
         "code": "internal_error",
     }
     written = complaining.log.read_text()
-    assert "CheckViolationError sqlstate=23514 constraint_name=not_this table_name=tasks" in written
-    assert re.search(r"engine\.py:\d+ fetch", written)
+    assert "CheckViolationError: sqlstate=23514 constraint_name=not_this table_name=tasks" in written
+    assert re.search(r"engine\.py\", line \d+, in fetch", written)
 
 
 def test_no_text_of_an_exception_reaches_the_log(complaining: Service) -> None:

@@ -117,9 +117,11 @@ def test_each_read_can_use_an_index_of_its_owner(database_url: str) -> None:
 def test_a_walk_follows_the_index_of_its_sort(database_url: str) -> None:
     """It does not sort, and begins at its cursor: page 1000 costs what page 1 costs.
 
-    All other sorts are of one user's rows, as all that a statement reads is.
+    All other sorts are of one user's rows, as all that a statement reads is. Filters that have an index of their own
+    are left out: which way is shorter, the planner knows best.
     """
-    walks = [shape for shape in list_shapes() if not shape.gathers]
+    others: set[Filter] = {"due", "any_tag", "all_tags"}
+    walks = [shape for shape in list_shapes() if not shape.gathers and not shape.filters & others]
     plans = anyio.run(_plans, database_url, [listing.statement(shape) for shape in walks])
     for shape, plan in zip(walks, plans, strict=True):
         index = f"ix_tasks_{shape.sort_by}"

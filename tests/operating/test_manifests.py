@@ -112,7 +112,7 @@ def test_the_probes_ask_what_the_service_answers() -> None:
     assert container["livenessProbe"]["httpGet"]["path"] == "/health", "a database that is away must not kill replicas"
     assert container["ports"][0]["containerPort"] == int(re.findall(r"^EXPOSE (\d+)$", CONTAINERFILE, re.MULTILINE)[0])
     wait = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    drain = int(re.findall(r"_DRAIN_SECONDS: Final = (\d+)", (ROOT / "src/todo_api/server.py").read_text())[0])
+    drain = int(re.findall(r"_STOP_SECONDS: Final = (\d+)", (ROOT / "src/todo_api/server.py").read_text())[0])
     assert pod("deployment.yaml")["terminationGracePeriodSeconds"] > wait + drain
 
 

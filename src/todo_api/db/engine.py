@@ -225,10 +225,10 @@ class Database:
             except TimeoutError as error:
                 full = self._pool.get_size() >= self._size
                 refusal: Unavailable = Busy() if full else DatabaseAway()
-                self.watch.failed(error, full=full)
+                self.watch.failed(error, connecting=True, full=full)
                 raise refusal from error
             except (asyncpg.PostgresError, *_UNSENT, OSError) as error:
-                self.watch.failed(error)
+                self.watch.failed(error, connecting=True)
                 pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
                 tries += 1
                 if not patient or _hopeless(error) or _now() + pause > deadline:

@@ -37,12 +37,14 @@ class Watch:
     def doubt(self) -> None:
         self._good = False
 
-    def failed(self, error: BaseException, *, full: bool = False) -> None:
-        """`full`: the pool's fault, which says nothing about the database."""
+    def failed(self, error: BaseException, *, connecting: bool = False, full: bool = False) -> None:
+        """`connecting`: before any statement, so that the error's text quotes nobody's data. `full`: the pool's fault,
+        which says nothing about the database.
+        """
         self._good = self._good and full
         if not full and not self._away:
             self._away = True
-            _LOG.warning("database: away: %s: %s", type(error).__name__, _line(error))
+            _LOG.warning("database: away: %s", _line(error) if connecting else type(error).__name__)
 
     async def check(self) -> None:
         """Returns when the database can be used.
