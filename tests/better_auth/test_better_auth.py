@@ -86,6 +86,8 @@ def test_every_operation_with_the_typed_client_and_a_server_action(house: House)
         "titles": ["Buy milk"],
         "gone": "task_not_found",
         "acted": "From the server",
+        "replayed": ["true", True],
+        "kept": [2, 412, "From one device", ["title"]],
     }
 
 
@@ -194,7 +196,7 @@ def test_the_typed_client_is_the_documents(tmp_path: Path) -> None:
 
 def test_the_clients_readme_has_the_guides_blocks() -> None:
     shown = re.findall(r"^```ts\n// (\S+)\n(.*?)^```$", (CLIENT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    assert [name for name, _ in shown] == ["lib/todo.ts", "app/tasks/actions.ts"]
+    assert [name for name, _ in shown] == ["lib/todo.ts", "app/tasks/actions.ts", "lib/safe.ts"]
     assert all(snippets()[name] == text for name, text in shown)
 
 

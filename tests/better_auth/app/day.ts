@@ -1,4 +1,5 @@
 // Every operation, with the typed client, from Node. Prints what was answered.
+import { addOnce, edit } from "./lib/safe";
 import { todoApi } from "./lib/todo-api";
 
 const AUTH = process.env.BETTER_AUTH_URL!;
@@ -56,6 +57,14 @@ answers.getHealth = (await todo.GET("/health")).response.status;
 answers.getReadiness = (await todo.GET("/health/ready")).response.status;
 const blank = await todo.POST("/api/{user_id}/tasks", { params: { path }, body: { title: " " } });
 
+const key = crypto.randomUUID();
+const once = await addOnce(todo, user_id, "Once", key);
+const again = await addOnce(todo, user_id, "Once", key);
+const shown = once.data!;
+const first = await edit(todo, shown, { title: "From one device" });
+const second = await edit(todo, shown, { title: "From the other" });
+const stale = second.error && "current" in second.error ? second.error : undefined;
+
 const session = await fetch(`${AUTH}/action`, { method: "POST", headers: { cookie }, body: '{"title": "From the server"}' });
 const acted = (await session.json()) as { title: string };
 
@@ -70,5 +79,7 @@ console.log(
     gone: gone.error?.code,
     blank: blank.error,
     acted: acted.title,
+    replayed: [again.response.headers.get("Idempotency-Replayed"), again.data?.id === shown.id],
+    kept: [first.data?.version, second.response.status, stale?.current.title, stale?.changed],
   }),
 );
