@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lock node client docs-assets
+.PHONY: help install run test check format bench load lock node client docs-assets
 
 PDM := .pdm/bin/pdm
 PYTHON := .venv/bin/python
@@ -37,6 +37,14 @@ docs-assets: src/todo_api/scalar.js.gz ## fetch Scalar's script, so that /docs n
 client: clients/typescript/$(PACKAGES) ## generate the typed client's types from the OpenAPI document
 	.venv/bin/todo-api openapi --output tests/house/openapi.json
 	npm --prefix clients/typescript run --silent generate
+
+bench: $(INSTALLED) benchmarks/fastify/$(PACKAGES) ## compare with the floor, Fastify and FastAPI, side by side
+	$(PDM) sync --quiet -G dev -G embedded -G tracing -G bench
+	$(PYTHON) -m benchmarks.compare
+
+load: $(INSTALLED) ## 1000 users at once, by Locust
+	$(PDM) sync --quiet -G dev -G embedded -G tracing -G bench
+	$(PYTHON) -m benchmarks.load_test
 
 lock: $(PDM) ## resolve the dependencies anew
 	$(PDM) lock -G :all --update-reuse

@@ -1,5 +1,6 @@
 """todo-api: the framework's command line, bound to this app, with our few commands."""
 
+import asyncio
 import os
 import re
 import sys
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 
+import asyncpg
 import click
 import msgspec
 from alembic import command as alembic
@@ -24,6 +26,7 @@ from todo_api.db.embedded import EmbeddedError, embedded_postgres
 from todo_api.db.migrations import alembic_config
 from todo_api.db.url import connect_arguments
 from todo_api.docs import document
+from todo_api.seed import seed_database
 from todo_api.server import PortTaken, serve
 
 _PROGRAM: Final = cast("click.Group", litestar_group)
@@ -99,6 +102,24 @@ def token(user_id: str, expires: str) -> None:
     ):
         raise click.BadParameter("write a time like 30s, 15m, 1h or 7d, 7d at most", param_hint="--expires")
     click.echo(development_token(user_id, settings.secrets[0], settings.jwt_issuer, settings.jwt_audience, seconds))
+
+
+@_PROGRAM.command("seed")
+@click.option("--users", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
+@click.option("--tasks", type=click.IntRange(1, 1_000_000), default=200, show_default=True, help="Tasks of each user.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed, the same data.")
+def seed(users: int, tasks: int, seed: int) -> None:
+    """Fill the database with realistic tasks of users named seed1-000000, seed1-000001 and so on."""
+    settings = _settings()
+    if settings.production:
+        raise SettingsError("ENVIRONMENT is production: there, tasks come from people only")
+    with _database_url(settings) as url:
+        alembic.upgrade(alembic_config(url), "head")
+        with click.progressbar(length=users * tasks, label="tasks", show_pos=True) as bar:
+            try:
+                asyncio.run(seed_database(url, users=users, tasks=tasks, seed=seed, done=bar.update))
+            except* asyncpg.UniqueViolationError:
+                raise click.UsageError(f"these users were seeded before: take another --seed than {seed}") from None
 
 
 @_PROGRAM.command("openapi")

@@ -1,0 +1,87 @@
+"""The floor: a bare ASGI app on the same SQL, without framework, token or checks. What nobody can be cheaper than."""
+
+import os
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+
+from todo_api.db.engine import Statement
+from todo_api.db.url import connect_arguments
+from todo_api.tags import repository as tags
+from todo_api.tags.structs import TagWithUsage
+from todo_api.tasks import repository as tasks
+from todo_api.tasks.listing import Shape, statement
+from todo_api.tasks.structs import Task, TaskCreate, TaskPage, TaskUpdate
+
+_encode = msgspec.json.Encoder().encode
+_create = msgspec.json.Decoder(TaskCreate).decode
+_update = msgspec.json.Decoder(TaskUpdate).decode
+FIRST_PAGE = Shape(filters=frozenset(), sort_by="created_at", descending=True, start="first", counts=True)
+ALL_TAGS = {"first": "", "last": "\U0010ffff" * 50, "limit": 1000}
+_NUMBER = {"High": 1, "Medium": 2, "Low": 3}
+
+
+async def _leave_as_it_is(_: Any) -> None:
+    pass
+
+
+class Floor:
+    pool: asyncpg.Pool
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self.live(receive, send)
+            return
+        _, _, user, what, *rest = scope["path"].split("/")
+        status, body = await self.answer(scope["method"], user, what, rest, receive)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))],
+            }
+        )
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def live(self, receive: Any, send: Any) -> None:
+        await receive()
+        self.pool = await asyncpg.create_pool(
+            **connect_arguments(os.environ["DATABASE_URL"]), min_size=0, max_size=15, reset=_leave_as_it_is
+        )
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.pool.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
+        async with self.pool.acquire() as connection:
+            rows: list[asyncpg.Record] = await connection.fetch(statement.sql, *[values[n] for n in statement.names])
+            return rows
+
+    async def answer(self, method: str, user: str, what: str, rest: list[str], receive: Any) -> tuple[int, bytes]:
+        if what == "tags":
+            rows = await self.fetch(tags._LIST, me=user, **ALL_TAGS)
+            return 200, _encode([TagWithUsage(*row) for row in rows])
+        if not rest and method == "GET":
+            rows = await self.fetch(statement(FIRST_PAGE), me=user, limit=51)
+            return 200, _encode(TaskPage([Task(*row[:-1]) for row in rows[:50]], rows[0][-1], 50, 0, None))
+        if not rest:
+            task = _create((await receive())["body"])
+            values = {name: getattr(task, name) for name in ("title", "description", "due_date", "tags")}
+            values |= tasks._folded(task.title, task.description, task.tags)
+            rows = await self.fetch(
+                tasks._create(tagged=True), me=user, id=uuid4(), priority=_NUMBER[task.priority], **values
+            )
+            return 201, _encode(Task(*rows[0]))
+        task_id = UUID(rest[0])
+        if method == "GET":
+            return 200, _encode(Task(*(await self.fetch(tasks._GET, me=user, id=task_id))[0]))
+        values = {"toggled": True} if len(rest) == 2 else _update((await receive())["body"]).sent()
+        folded = tasks._folded(values.get("title"), None, values.get("tags"))
+        rows = await self.fetch(tasks._change(frozenset(values)), me=user, id=task_id, **values, **folded)
+        return 200, _encode(Task(*rows[0][:-2]))
+
+
+app = Floor()

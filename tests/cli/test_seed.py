@@ -1,0 +1,43 @@
+"""todo-api seed: realistic tasks by the million, the same for the same seed."""
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import httpx
+
+from tests.cli.program import todo_api
+from tests.cli.test_settings import PRODUCTION
+from tests.client import token_for
+from tests.service import Service
+from todo_api.seed import rows_of, seed_user
+
+
+def test_the_same_seed_gives_the_same_tasks() -> None:
+    assert list(rows_of(3, 50, 7)) == list(rows_of(3, 50, 7))
+    assert list(islice(rows_of(3, 50, 7), 10)) == list(rows_of(3, 10, 7))
+    assert {row.id for row in rows_of(3, 50, 7)}.isdisjoint(row.id for row in rows_of(4, 50, 7))
+
+
+def test_what_is_seeded_is_what_the_api_shows(service: Service, database_url: str, tmp_path: Path) -> None:
+    arguments = ["seed", "--users", "3", "--tasks", "40", "--seed", "77"]
+    done = todo_api(tmp_path, *arguments, DATABASE_URL=database_url)
+    assert done.returncode == 0, done.stderr
+    user = seed_user(2, 77)
+    headers = {"Authorization": f"Bearer {token_for(user)}"}
+    page = httpx.get(f"{service.url}/api/{user}/tasks?limit=100", headers=headers).json()
+    expected = sorted(rows_of(2, 40, 77), key=lambda row: (row.created_at, row.id), reverse=True)
+    assert [(task["id"], task["title"], task["tags"]) for task in page["data"]] == [
+        (str(row.id), row.title, row.tags) for row in expected
+    ]
+    found = httpx.get(f"{service.url}/api/{user}/tasks", params={"search": expected[0].title}, headers=headers).json()
+    assert expected[0].title in json.dumps(found, ensure_ascii=False)
+    again = todo_api(tmp_path, *arguments, DATABASE_URL=database_url)
+    assert again.returncode == 2
+    assert "take another --seed than 77" in again.stderr
+
+
+def test_production_is_not_seeded(tmp_path: Path) -> None:
+    done = todo_api(tmp_path, "seed", **PRODUCTION)
+    assert done.returncode == 1
+    assert done.stderr.startswith("todo-api: ENVIRONMENT is production")
