@@ -23,7 +23,7 @@ check: $(INSTALLED) ## the gate without the tests
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
-	.venv/bin/lint-imports --no-logo 2>&1 | tail -n 3
+	@out=$$(.venv/bin/lint-imports --no-logo 2>&1) || { echo "$$out"; exit 1; }
 	scripts/audit
 
 format: $(INSTALLED) ## format, and mend what the linter can mend

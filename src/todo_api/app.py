@@ -69,8 +69,6 @@ def create_app(settings: Settings | None = None) -> Litestar:
             Unavailable: _refuse_database,
             HTTPException: _refuse_http,
             asyncpg.PostgresError: _refuse_database,
-            asyncpg.InterfaceError: _refuse_database,
-            OSError: _refuse_database,
             Exception: _refuse_bug,
         },
         logging_config=None,

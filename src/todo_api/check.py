@@ -1,19 +1,17 @@
 """What `todo-api check` tries, and says in plain words."""
 
-import json
+import asyncio
 import time
 from typing import Any, Final, NamedTuple
-from urllib.error import URLError
-from urllib.request import Request, urlopen
 
-import anyio
 import asyncpg
-import jwt
+import httpx
 from alembic.script import ScriptDirectory
 
+from todo_api.auth.keys import NoUsableKey, published_keys
 from todo_api.config import Settings
 from todo_api.db.migrations import alembic_config
-from todo_api.db.url import connect_arguments
+from todo_api.db.url import connect_arguments, is_pooler
 
 _OLDEST_POSTGRESQL: Final = 15
 _TRIPS: Final = 5
@@ -34,9 +32,9 @@ class Finding(NamedTuple):
 def findings(settings: Settings, url: str) -> list[Finding]:
     """Everything that was tried, in the order in which it is to be mended."""
     found = [Finding(right=True, about="settings", words=_said(settings))]
-    found += anyio.run(_database, settings, url)
-    if jwks_url := getattr(settings, "jwks_url", None):
-        found.append(keys(jwks_url))
+    found += asyncio.run(_database(settings, url))
+    if settings.jwks_url:
+        found.append(keys(settings.jwks_url))
     return found
 
 
@@ -87,7 +85,7 @@ def _server(facts: Any, milliseconds: float) -> Finding:
 def _connections(settings: Settings, url: str, limit: int) -> Finding:
     wanted = settings.workers * (settings.db_pool_size + settings.db_max_overflow)
     words = f"{wanted} at most for each replica (workers × pool)"
-    if "-pooler." in url:
+    if is_pooler(url):
         return Finding(right=True, about="connections", words=f"{words}, through a pooler")
     right = wanted <= limit
     words += f", of {limit} that the server allows: room for {limit // wanted} replicas"
@@ -112,10 +110,18 @@ def _migrations(url: str, at: set[str]) -> Finding:
 def keys(url: str) -> Finding:
     """Better Auth's key set: there, and with keys that we can use."""
     try:
-        with urlopen(Request(url, headers={"Accept": "application/json"}), timeout=_KEYS_SECONDS) as answer:  # noqa: S310 - config.py lets only http and https through
-            usable = jwt.PyJWKSet.from_dict(json.load(answer)).keys
-    except (URLError, OSError, ValueError, AttributeError, jwt.PyJWTError) as error:
-        reason = getattr(error, "reason", None) or error
+        answer = httpx.get(
+            url,
+            headers={"Accept": "application/json"},
+            timeout=_KEYS_SECONDS,
+            follow_redirects=False,
+            trust_env=False,
+        )
+        if answer.status_code != 200:
+            raise NoUsableKey(f"it answers {answer.status_code}")
+        usable = published_keys(answer.content)
+    except (httpx.HTTPError, NoUsableKey) as error:
+        reason = str(error) or type(error).__name__
         return Finding(right=False, about="keys", words=f"{url} gives no key set: {reason}")
-    names = ", ".join(sorted({key.algorithm_name for key in usable}))
+    names = ", ".join(sorted({key.algorithm_name for key in usable.values()}))
     return Finding(right=True, about="keys", words=f"{len(usable)} at {url}: {names}")

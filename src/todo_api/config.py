@@ -189,13 +189,23 @@ def _web_address(name: str, url: str, *, production: bool) -> SplitResult:
     return parts
 
 
+def _split(address: str) -> SplitResult | None:
+    """None where it is no address at all."""
+    try:
+        parts = urlsplit(address)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable else None
+
+
 def _database_url(values: Mapping[str, str], *, required: bool) -> str | None:
     url = values.get("DATABASE_URL")
     if url is None:
         if required:
             raise SettingsError("DATABASE_URL is missing: in production, set it to the URL from Neon's console")
         return None
-    if urlsplit(url).scheme not in ("postgres", "postgresql"):
+    if not re.match(r"postgres(?:ql)?://", url):
         raise SettingsError("DATABASE_URL is not a PostgreSQL URL: it must begin with postgresql:// or postgres://")
     return url
 
@@ -284,8 +294,8 @@ def _origins(values: Mapping[str, str], *, production: bool) -> frozenset[str]:
     for origin in origins:
         if origin in ("*", "null"):
             raise SettingsError(f"ALLOWED_ORIGINS has {origin}: list the exact origins of your front ends")
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
+        parts = _split(origin)
+        if parts is None or parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
             raise SettingsError(
                 f"ALLOWED_ORIGINS has {origin!r}, which is no origin: write scheme://host[:port] without a path"
             )

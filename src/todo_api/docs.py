@@ -100,7 +100,8 @@ copy; if no field of the change is in `changed`, send it again for that version,
 is sent again as it was.
 
 Every answer carries `X-Request-ID`. Besides the answers listed with an operation there are, with the body `Error`: 404
-for an unknown path, 405 with `Allow`, 414 for a path and query over 8 KiB, and with the body `ValidationError` 400 for
+for an unknown path, 405 with `Allow`, 409 `conflict` where another change came first, 500 `internal_error` for a bug of
+ours, 414 for a path and query over 8 KiB, and with the body `ValidationError` 400 for
 a request without exactly one valid `Host`. A body that takes longer than ten seconds is 408, headers over 16 KiB are
 431 without a body. `HEAD` works wherever `GET` does. Answers must not be cached, but for those with an `ETag`.
 

@@ -1,4 +1,4 @@
-"""The outermost layer: what every request and every answer has, unknown paths and our own bugs included."""
+"""What every request and every answer has, unknown paths and our own bugs included."""
 
 import logging
 import os

@@ -176,8 +176,8 @@ class OutcomeUnknown(Unavailable):
     headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
 
 
-class Stopping(Unavailable):
-    code, detail = "stopping", "This instance is stopping: others serve."
+class Stopping(ApiError):
+    status, code, detail = 503, "stopping", "This instance is stopping: others serve."
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 
@@ -219,8 +219,6 @@ def from_database(error: Exception) -> ApiError:
         if state.startswith(_INPUT_CLASS):
             return InvalidInput([FieldError(["body"], "A value cannot be stored", "value_error")])
         return next((meaning for start, meaning in _MEANINGS.items() if state.startswith(start)), OurBug)()
-    if isinstance(error, asyncpg.InterfaceError | OSError):
-        return DatabaseAway()
     return OurBug()
 
 

@@ -19,7 +19,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from todo_api.account import WORKER
 from todo_api.db.engine import Database
-from todo_api.errors import MetricsTokenNeeded, NoSuchPath, send_error
+from todo_api.errors import MethodNotAllowed, MetricsTokenNeeded, send_error
 
 DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which prometheus-client is told; `server.py` sets it, nobody else needs to."""
@@ -122,7 +122,7 @@ class MetricsPage:
         if len(given) != 1 or not secrets.compare_digest(given[0], self.expected):
             await send_error(send, MetricsTokenNeeded(), {"WWW-Authenticate": 'Bearer realm="metrics"'})
         elif scope["method"] != "GET":
-            await send_error(send, NoSuchPath())
+            await send_error(send, MethodNotAllowed(), {"Allow": "GET, HEAD"})
         else:
             body = self.metrics.text()
             headers = [(b"content-type", _CONTENT_TYPE), (b"content-length", b"%d" % len(body))]

@@ -29,7 +29,7 @@ from todo_api.metrics import DIRECTORY as METRICS_DIRECTORY
 _HEADER_BYTES: Final = 16 * 1024
 _HEADER_MILLISECONDS: Final = 5000
 _STOP_SECONDS: Final = 25
-"""Below the 30 that Kubernetes gives."""
+"""Below the 30 that Kubernetes gives by default."""
 _CONNECTIONS: Final = 4096
 """Open at once in each worker; Granian's own 1024 are taken by a single machine that sends half a header."""
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to

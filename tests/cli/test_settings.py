@@ -44,6 +44,8 @@ PRODUCTION = {
         ("JWT_JWKS_URL", "file:///etc/passwd"),
         ("JWT_JWKS_URL", "http://app.example/a b"),
         ("JWT_JWKS_URL", "http://app.example/jwks#x"),
+        ("ALLOWED_ORIGINS", "http://[x"),
+        ("ALLOWED_ORIGINS", "https://app.example:port"),
         ("ALLOWED_ORIGINS", "*"),
         ("ALLOWED_ORIGINS", "null"),
         ("ALLOWED_ORIGINS", "http://localhost:3000/"),
@@ -133,6 +135,12 @@ def test_the_development_secret_is_made_once(tmp_path: Path) -> None:
     first, second = load_settings({}, tmp_path), load_settings({}, tmp_path)
     assert first.secrets == second.secrets
     assert len(first.secrets[0]) >= 32
+
+
+@pytest.mark.parametrize("password", ["p[ss", "[x]y"])
+def test_a_password_may_have_brackets(tmp_path: Path, password: str) -> None:
+    url = f"postgresql://u:{password}@db.example/todo"
+    assert load_settings({**PRODUCTION, "DATABASE_URL": url}, tmp_path).database_url == url
 
 
 def test_settings_show_no_secret(tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
 """What every answer carries, errors included, and what none does."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
-import jwt
 import pytest
 
 from tests.cli.test_settings import PRODUCTION
@@ -12,6 +10,7 @@ from tests.client import Person
 from tests.hostile.cases import CASES
 from tests.hostile.raw import exchange
 from tests.service import SECRET, Service, running
+from todo_api.auth.tokens import development_token
 
 ALWAYS = {
     "x-content-type-options": "nosniff",
@@ -62,14 +61,27 @@ def test_production_demands_https_on_every_answer(in_production: Service) -> Non
         assert answer.headers["strict-transport-security"] == "max-age=31536000"
 
 
-def test_production_checks_issuer_and_audience(in_production: Service) -> None:
-    claims = {"sub": "ann", "exp": 4102444800, "iss": "https://app.example", "aud": "another"}
-    token = jwt.encode(claims, SECRET, algorithm="HS256")
-    headers = {"Authorization": f"Bearer {token}"}
-    assert httpx.get(f"{in_production.url}/api/ann/tasks", headers=headers).status_code == 401
+@pytest.mark.parametrize(
+    ("issuer", "audience", "status"),
+    [
+        ("https://app.example", "todo-api", 200),
+        ("https://app.example", "another", 401),
+        ("https://another.example", "todo-api", 401),
+    ],
+)
+def test_production_checks_issuer_and_audience(in_production: Service, issuer: str, audience: str, status: int) -> None:
+    assert asked(in_production, development_token("ann", SECRET.encode(), issuer, audience, 600)) == status
 
 
-def test_production_logs_no_token_and_no_secret(in_production: Service, tmp_path: Path) -> None:
+def asked(service: Service, token: str) -> int:
+    return httpx.get(f"{service.url}/api/ann/tasks", headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def test_production_logs_no_token_and_no_secret(in_production: Service) -> None:
+    good = development_token("ann", SECRET.encode(), "https://app.example", "todo-api", 600)
+    bad = development_token("ann", b"x" * 32, "https://app.example", "todo-api", 600)
+    assert (asked(in_production, good), asked(in_production, bad)) == (200, 401)
     written = in_production.log.read_text()
-    assert SECRET not in written
-    assert "Bearer ey" not in written
+    assert "token refused" in written
+    for private in (SECRET, good, bad):
+        assert private not in written

@@ -1,6 +1,7 @@
 """The way out of one machine: the same tables, spread over a Citus cluster by their owner."""
 
-import anyio
+import asyncio
+
 import asyncpg
 
 from todo_api.db.tables import METADATA
@@ -29,7 +30,7 @@ def distribute(url: str) -> str:
     Raises:
         NotACluster: the extension is not there, or the tables are not.
     """
-    return anyio.run(_distribute, url)
+    return asyncio.run(_distribute(url))
 
 
 async def _distribute(url: str) -> str:

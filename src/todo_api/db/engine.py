@@ -22,7 +22,7 @@ _DIALECT: Final = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
 _IDLE_SECONDS: Final = 240
 """Below the five minutes after which Neon suspends, and with it cuts, what is idle."""
 _REQUEST_SECONDS: Final = 4.6
-"""For everything that a request asks of the database: waiting for a connection, the statement, and its repetition."""
+"""For a statement: waiting for a connection, the statement, and its repetition."""
 _FIRST_TRY_SECONDS: Final = 2.0
 """For a statement that may be repeated: a connection whose other end is silently gone answers nothing at all."""
 _STATEMENT_SECONDS: Final = 4.0
