@@ -28,6 +28,7 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
         "description": (
             "The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the "
             'answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. '
+            'A weak one (`W/"3"`, as proxies that compress make them) never matches: build it from `version`. '
             "Without this header the last writer wins."
         ),
     },

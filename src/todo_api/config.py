@@ -18,6 +18,7 @@ from jwt import InvalidKeyError
 from jwt.algorithms import HMACAlgorithm
 
 MINIMUM_SECRET_BYTES: Final = 32
+_EXAMPLE_SECRET: Final = "the-value-that-better-auth-has-32-bytes-or-more"  # noqa: S105 - it is refused
 VARIABLES: Final = (
     "ENVIRONMENT",
     "DATABASE_URL",
@@ -225,6 +226,11 @@ def _secrets(values: Mapping[str, str], home: Path, *, production: bool, require
 
 
 def _secret(text: str) -> bytes:
+    if text == _EXAMPLE_SECRET:
+        raise SettingsError(
+            "BETTER_AUTH_SECRET is the example of our documents, which everybody knows: "
+            "make one with `openssl rand -base64 32` and give it to Better Auth too"
+        )
     if text != text.strip():
         raise SettingsError("BETTER_AUTH_SECRET has white space around a secret: remove it")
     try:

@@ -99,11 +99,16 @@ Two devices of one user do not lose each other's edits, and a bad network create
 copy; if no field of the change is in `changed`, send it again for that version, else ask the user. What got no answer
 is sent again as it was.
 
-Every answer carries `X-Request-ID`. Besides the answers listed with an operation there are, with the body `Error`: 404
-for an unknown path, 405 with `Allow`, 409 `conflict` where another change came first, 500 `internal_error` for a bug of
-ours, 414 for a path and query over 8 KiB, and with the body `ValidationError` 400 for
-a request without exactly one valid `Host`. A body that takes longer than ten seconds is 408, headers over 16 KiB are
-431 without a body. `HEAD` works wherever `GET` does. Answers must not be cached, but for those with an `ETag`.
+Every answer but a 431, and a 400 to what is no HTTP, carries `X-Request-ID`. Besides the answers listed with an
+operation there are, with the body `Error`: 404 for an unknown path (401 without a token), 405 with `Allow`, 409
+`conflict` where another change came first, 414 for a path and query over 8 KiB, 500 `internal_error` for a bug of
+ours, and with the body `ValidationError` 400 for a request without exactly one valid `Host`. A body that takes longer
+than ten seconds is 408, headers over 16 KiB are 431 without a body. At most 100 errors of one request are named.
+`HEAD` works wherever `GET` does, and `OPTIONS` lists the methods of a path in `Allow`. Answers must not be cached,
+but for those with an `ETag`.
+
+Browsers may call from the origins that the operator lists; `ETag`, `Location`, `X-Request-ID`, `Retry-After` and
+`RateLimit-*` are exposed to them.
 
 Requests are limited for each user, and without a valid token for each address: `RateLimit-*` says how many are left,
 429 with `Retry-After` how long to wait.

@@ -48,12 +48,16 @@ class ApiError(Exception):
         return self.headers
 
 
+MOST_ERRORS: Final = 100
+"""Of one request: a body of 64 KiB has room for thousands of wrong fields, and nobody reads so many."""
+
+
 class InvalidInput(ApiError):
     status, code, detail = 400, "validation_error", "The input is invalid."
 
     def __init__(self, errors: list[FieldError]) -> None:
         super().__init__(errors)
-        self.errors = errors
+        self.errors = errors[:MOST_ERRORS]
 
     def body(self) -> ValidationError:
         return ValidationError(self.errors)

@@ -111,7 +111,7 @@ class MetricsPage:
     def __init__(self, app: ASGIApp, metrics: Metrics, token: str) -> None:
         self.app = app
         self.metrics = metrics
-        self.expected = f"Bearer {token}".encode()
+        self.expected = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP or scope["path"] != PATH:
@@ -119,7 +119,8 @@ class MetricsPage:
             return
         scope["path_template"] = PATH
         given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(given) != 1 or not secrets.compare_digest(given[0], self.expected):
+        scheme, _, told = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
+        if scheme.lower() != b"bearer" or not secrets.compare_digest(told, self.expected):
             await send_error(send, MetricsTokenNeeded(), {"WWW-Authenticate": 'Bearer realm="metrics"'})
         elif scope["method"] != "GET":
             await send_error(send, MethodNotAllowed(), {"Allow": "GET, HEAD"})

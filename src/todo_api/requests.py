@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from json import JSONDecoder
-from typing import Any, Final, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -20,20 +20,22 @@ _NAMES: Final = JSONDecoder(
     object_pairs_hook=lambda pairs: [name for name, _ in pairs], parse_int=str, parse_float=str, parse_constant=str
 )
 """Gives the names of an object's fields as often as they occur. Numbers stay text: the long ones are slow to read."""
-_PLACE: Final = re.compile(r" - at `.*`$")
 
 _WORDS: Final = (
     (r"matching regex .*\\\\s", "string_pattern_mismatch", "Must not be blank nor contain the character NUL"),
     (r"matching regex", "string_pattern_mismatch", "Must not contain the character NUL"),
     (r"`array` of length <= (\d+)", "too_long", r"At most \1 items are allowed"),
     (r"of length <= (\d+)", "string_too_long", r"At most \1 characters are allowed"),
-    (r"of length >= (\d+)", "string_too_short", r"At least \1 characters are needed"),
+    (r"of length >= 1$", "string_too_short", "Must not be blank"),
     (r"`int` >= (.*)", "greater_than_equal", r"Must be at least \1"),
     (r"`int` <= (.*)", "less_than_equal", r"Must be at most \1"),
-    (r"Invalid enum value", "literal_error", ""),
     (r"Invalid RFC3339 encoded date", "date_parsing", "Must be a date like 2026-12-31"),
     (r"Number out of range", "number_out_of_range", ""),
-    (r"Expected `str\b", "string_type", ""),
+    (r"Expected `str\b.*got `null`", "string_type", "Must not be null"),
+    (r"Expected `bool\b.*got `null`", "bool_type", "Must not be null"),
+    (r"Expected `str\b", "string_type", "Must be text"),
+    (r"Expected `bool\b", "bool_type", "Must be true or false"),
+    (r"Expected `int\b", "int_type", "Must be a whole number"),
     (r"Expected `array\b", "list_type", ""),
     (r"Expected `(\w+)", r"\1_type", ""),
 )
@@ -149,7 +151,8 @@ def _convert(loc: list[str | int], value: Any, type_: Any, errors: list[FieldErr
     if trimmed and isinstance(value, str):
         value = value.strip()
     item = _item_type(type_)
-    if isinstance(value, list) and item is not None:
+    most = _most_items(type_)
+    if isinstance(value, list) and item is not None and (most is None or len(value) <= most):
         before = len(errors)
         value = [_convert([*loc, at], part, item, errors, trimmed=trimmed) for at, part in enumerate(value)]
         if len(errors) > before:
@@ -157,8 +160,15 @@ def _convert(loc: list[str | int], value: Any, type_: Any, errors: list[FieldErr
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
-        errors.append(_explain(loc, error))
+        errors.append(_explain(loc, error, type_))
         return None
+
+
+def _most_items(type_: Any) -> int | None:
+    """How long the list in `type_` may be: items of a longer one are not looked at, of which there may be thousands."""
+    if get_origin(type_) is Annotated and get_origin(get_args(type_)[0]) is list:
+        return next((part.max_length for part in get_args(type_) if isinstance(part, msgspec.Meta)), None)
+    return next((most for part in get_args(type_) if (most := _most_items(part)) is not None), None)
 
 
 def _item_type(type_: Any) -> Any:
@@ -168,8 +178,18 @@ def _item_type(type_: Any) -> Any:
     return next((item for part in get_args(type_) if (item := _item_type(part)) is not None), None)
 
 
-def _explain(loc: list[str | int], error: msgspec.ValidationError) -> FieldError:
-    text = _PLACE.sub("", str(error))
+def _choices(type_: Any) -> list[str]:
+    if get_origin(type_) is Literal:
+        return [f"`{choice}`" for choice in get_args(type_)]
+    return [choice for part in get_args(type_) for choice in _choices(part)]
+
+
+def _explain(loc: list[str | int], error: msgspec.ValidationError, type_: Any = None) -> FieldError:
+    text = str(error)
+    if text.startswith("Invalid enum value"):
+        # The only message that quotes what was sent, and so is never searched.
+        return FieldError(loc, f"Must be one of {', '.join(_choices(type_))}", "literal_error")
+    text = text.rpartition(" - at `")[0] or text
     for pattern, word, sentence in _WORDS:
         if found := re.search(pattern, text):
             return FieldError(loc, found.expand(sentence) if sentence else text, found.expand(word))

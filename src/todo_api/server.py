@@ -1,5 +1,6 @@
 """Granian, told what the service needs of it."""
 
+import errno
 import os
 import resource
 import signal
@@ -124,7 +125,10 @@ def _check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}): stop what does or set PORT") from None
+            wrong = (
+                "stop what does or set PORT" if error.errno == errno.EADDRINUSE else "is HOST right, and PORT allowed?"
+            )
+            raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}): {wrong}") from None
 
 
 def _greet(settings: Settings) -> None:

@@ -25,6 +25,7 @@ PRODUCTION = {
         ("ENVIRONMENT", "staging"),
         ("DATABASE_URL", "mysql://u@h/d"),
         ("BETTER_AUTH_SECRET", "short"),
+        ("BETTER_AUTH_SECRET", "the-value-that-better-auth-has-32-bytes-or-more"),
         ("BETTER_AUTH_SECRET", f"{SECRET},short"),
         ("BETTER_AUTH_SECRET", f"{SECRET}, {SECRET}"),
         ("BETTER_AUTH_SECRET", "-----BEGIN PUBLIC KEY----- " + "A" * 40),

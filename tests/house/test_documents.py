@@ -69,7 +69,7 @@ def run(blocks: list[str], service: Service, directory: Path) -> list[str]:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(f"{block}\necho" for block in blocks)],
         cwd=directory,
-        env=environment(API=service.url),
+        env=environment(TODO_API=service.url),
         capture_output=True,
         text=True,
         check=False,

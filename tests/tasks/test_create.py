@@ -134,6 +134,21 @@ def test_bad_fields_are_all_named(ann: Person, body: object, errors: list[tuple[
 JSON = {"Content-Type": "application/json"}
 
 
+def test_thousands_of_errors_are_not_looked_at(ann: Person) -> None:
+    answer = ann.post("tasks", content=b'{"title": "a", "tags": [' + b",".join([b"1"] * 32_000) + b"]}", headers=JSON)
+    assert errors_of(answer) == [("body.tags", "too_long")]
+    unknown = ",".join(f'"x{number}": 1' for number in range(5000))
+    answer = ann.post("tasks", content=f'{{"title": "a", {unknown}}}', headers=JSON)
+    assert len(errors_of(answer)) == 100
+
+
+@pytest.mark.parametrize("text", ["of length <= 9", "matching regex \\\\s", " - at `" * 9000])
+def test_what_is_sent_does_not_choose_the_error(ann: Person, text: str) -> None:
+    answer = ann.post("tasks", json={"title": "a", "priority": text})
+    assert errors_of(answer) == [("body.priority", "literal_error")]
+    assert answer.json()["detail"][0]["msg"] == "Must be one of `High`, `Medium`, `Low`"
+
+
 @pytest.mark.parametrize(
     "raw",
     [

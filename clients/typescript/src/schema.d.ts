@@ -943,7 +943,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. Without this header the last writer wins. */
+                /** @description The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. A weak one (`W/"3"`, as proxies that compress make them) never matches: build it from `version`. Without this header the last writer wins. */
                 "If-Match"?: string;
             };
             path: {
@@ -1215,7 +1215,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. Without this header the last writer wins. */
+                /** @description The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. A weak one (`W/"3"`, as proxies that compress make them) never matches: build it from `version`. Without this header the last writer wins. */
                 "If-Match"?: string;
             };
             path: {
@@ -1419,7 +1419,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. Without this header the last writer wins. */
+                /** @description The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. A weak one (`W/"3"`, as proxies that compress make them) never matches: build it from `version`. Without this header the last writer wins. */
                 "If-Match"?: string;
             };
             path: {
@@ -1691,7 +1691,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. Without this header the last writer wins. */
+                /** @description The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. A weak one (`W/"3"`, as proxies that compress make them) never matches: build it from `version`. Without this header the last writer wins. */
                 "If-Match"?: string;
             };
             path: {

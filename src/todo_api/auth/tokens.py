@@ -142,7 +142,10 @@ def _check_times(claims: dict[str, Any], now: float) -> float:
         raise TokenRefused("expired")
     if issued > now + LEEWAY_SECONDS or begins > now + LEEWAY_SECONDS:
         raise TokenRefused("not valid yet; do the clocks differ?")
-    if expires - now > MAX_LIFETIME_SECONDS or expires - issued > MAX_LIFETIME_SECONDS:
+    # Compared, not subtracted: an integer of 400 digits has no float.
+    if expires > now + MAX_LIFETIME_SECONDS or issued < now - MAX_LIFETIME_SECONDS - LEEWAY_SECONDS:
+        raise TokenRefused("valid for longer than seven days")
+    if expires - issued > MAX_LIFETIME_SECONDS:
         raise TokenRefused("valid for longer than seven days")
     return float(expires)
 
