@@ -44,6 +44,7 @@ class Tag(SQLModel, table=True):
     __tablename__ = "tags"
     user_id: str = Column(primary_key=True)
     name: str = Column(primary_key=True)
+    name_folded: str
 
 
 class TaskRow(SQLModel, table=True):
@@ -58,6 +59,8 @@ class TaskRow(SQLModel, table=True):
     created_at: datetime
     updated_at: datetime
     version: int
+    title_folded: str
+    description_folded: str
     links: list[TaskTag] = Relationship(sa_relationship_kwargs={"cascade": "all, delete-orphan"})
 
 
@@ -127,7 +130,7 @@ Me = Annotated[str, Depends(me)]
 
 def tie(db: Session, row: TaskRow, names: list[str]) -> None:
     known = set(db.exec(select(Tag.name).where(Tag.user_id == row.user_id, Tag.name.in_(names))))
-    db.add_all(Tag(user_id=row.user_id, name=name) for name in set(names) - known)
+    db.add_all(Tag(user_id=row.user_id, name=name, name_folded=name.lower()) for name in set(names) - known)
     db.flush()
     row.links = [TaskTag(user_id=row.user_id, task_id=row.id, tag=name) for name in sorted(set(names))]
 
@@ -164,6 +167,8 @@ def create_task(db: Db, user: Me, task: TaskIn) -> TaskOut:
         created_at=now,
         updated_at=now,
         version=1,
+        title_folded=task.title.lower(),
+        description_folded=(task.description or "").lower(),
     )
     db.add(row)
     tie(db, row, task.tags)
