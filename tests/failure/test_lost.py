@@ -1,7 +1,9 @@
 """A connection that dies costs one quiet retry; a write is never made twice."""
 
+import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 import anyio
@@ -133,6 +135,31 @@ def test_a_connection_that_was_quiet_is_asked_before_a_write(
     task = cut_off.creates()
     anyio.run(toggled_after_a_silence, proxy.url, proxy, cut_off, UUID(task["id"]))
     assert cut_off.sees(task["id"])["version"] == 2
+
+
+async def seconds_with_many_silent(url: str, proxy: Proxy, person: Person, task_id: UUID, *, write: bool) -> float:
+    database = Database(url, pool_size=8, max_overflow=0)
+    await database.open()
+    try:
+        tasks = TaskRepository(database, person.user_id)
+        await asyncio.gather(*(tasks.get(task_id) for _ in range(8)))
+        assert database.connections()[:2] == (8, 8)
+        await anyio.to_thread.run_sync(proxy.freeze)
+        began = time.monotonic()
+        assert (await (tasks.toggle if write else tasks.get)(task_id)).version == 1 + write
+        return time.monotonic() - began
+    finally:
+        await database.close()
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_the_first_silence_condemns_all_that_were_quiet_for_longer(
+    cut_off: Person, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, write: bool
+) -> None:
+    monkeypatch.setattr(engine, "_TRUSTED_SECONDS", 0)
+    task = cut_off.creates()
+    took = anyio.run(partial(seconds_with_many_silent, write=write), proxy.url, proxy, cut_off, UUID(task["id"]))
+    assert took < 4.5
 
 
 def test_a_write_that_may_not_be_repeated_says_so_within_5_s(cut_off: Person, proxy: Proxy, behind: Service) -> None:

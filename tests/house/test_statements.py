@@ -10,12 +10,11 @@ import anyio
 import asyncpg
 import pytest
 
-from todo_api.db.engine import Statement
+from todo_api.db.statement import Statement
 from todo_api.db.tables import METADATA
 from todo_api.db.url import connect_arguments
 from todo_api.tags import repository as tags
-from todo_api.tasks import listing, stale
-from todo_api.tasks import repository as tasks
+from todo_api.tasks import listing, stale, statements
 from todo_api.tasks.listing import Filter, Shape, Start
 from todo_api.tasks.query import SortBy
 from todo_api.tasks.structs import TaskUpdate
@@ -40,10 +39,10 @@ def shapes() -> Iterator[Statement]:
     names = TaskUpdate.__struct_fields__
     subsets = chain.from_iterable(combinations(names, size) for size in range(1, len(names) + 1))
     for fields in [*map(frozenset, subsets), frozenset({"toggled"})]:
-        yield from (tasks._change(fields, matched=matched) for matched in (True, False))
-    yield from (tasks._create(tagged=tagged, keyed=keyed) for tagged in (True, False) for keyed in (True, False))
+        yield from (statements.update(fields, matched=matched) for matched in (True, False))
+    yield from (statements.create(tagged=tagged, keyed=keyed) for tagged in (True, False) for keyed in (True, False))
     yield from map(listing.statement, list_shapes())
-    yield from (tasks._GET, tasks._REMOVE, tasks._LOCK, stale.LOOK, stale.REMOVE, tags._LIST)
+    yield from (statements.GET, statements.REMOVE, statements.LOCK, stale.LOOK, stale.REMOVE, tags._LIST)
 
 
 STATEMENTS = list(shapes())

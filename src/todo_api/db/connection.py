@@ -11,24 +11,22 @@ _ANYTHING: Final = select.POLLIN | select.POLLRDHUP
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
-    __slots__ = ("closed_by_us", "heard_at", "mark")
+    __slots__ = ("closed_by_us", "heard_at", "mark", "poll")
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.closed_by_us = False
         self.heard_at = time.monotonic()
         self.mark = secrets.token_hex(6)
+        self.poll = select.poll()
+        self.poll.register(self._transport.get_extra_info("socket").fileno(), _ANYTHING)
 
     def is_gone(self) -> bool:
         """Whether the server has closed it, told or untold: between two statements it has nothing else to say.
 
         A look at the socket, no round trip. It sees what arrived after the loop last looked.
         """
-        if self.is_closed():
-            return True
-        poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket").fileno(), _ANYTHING)
-        return bool(poll.poll(0))
+        return self.is_closed() or bool(self.poll.poll(0))
 
     def heard(self) -> None:
         self.heard_at = time.monotonic()

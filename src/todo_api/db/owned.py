@@ -25,7 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from todo_api.account import StatementTime
-from todo_api.db.engine import Database, Statement
+from todo_api.db.engine import Database
+from todo_api.db.statement import Statement
 from todo_api.db.tables import IdempotencyKeyRow, TagRow, TaskRow, TaskTagRow
 
 TASKS: Final = cast("Table", TaskRow.__table__)

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Integer, Text, bindparam, func, literal_column
 
-from todo_api.db.engine import Statement
 from todo_api.db.owned import TAGS, TASK_TAGS, OwnedRepository, rows
+from todo_api.db.statement import Statement
 from todo_api.fold import fold
 from todo_api.tags.structs import TagQuery, TagWithUsage
 

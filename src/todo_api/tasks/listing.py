@@ -31,8 +31,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from todo_api.db.engine import Statement
 from todo_api.db.owned import TASK_TAGS, TASKS, once, out_of, rows
+from todo_api.db.statement import Statement
 from todo_api.db.tables import C_TEXT, INSTANT
 from todo_api.tasks.columns import tags_of, task_columns
 from todo_api.tasks.query import SortBy

@@ -33,7 +33,8 @@ class TaskList(OwnedRepository):
         bound_to = _identity(self.me, query, words)
         position = _position(query, bound_to)
         found = await self.fetch(statement(_shape(query, words, position)), **_values(query, words, position))
-        tasks = [Task(*row[:-1]) for row in found[: query.limit] if row[0] is not None]
+        past_the_end = not found or found[0][0] is None
+        tasks = [] if past_the_end else [Task(*row[:-1]) for row in found[: query.limit]]
         return TaskPage(
             data=tasks,
             total=(found[0][-1] if found else 0) if query.counts else None,
@@ -76,21 +77,22 @@ def _end(task: Task, sort_by: SortBy) -> Position:
 
 
 def _shape(query: TaskQuery, words: list[str], position: Position | None) -> Shape:
-    asked: dict[Filter, bool] = {
-        "pending": query.status == "pending",
-        "completed": query.status == "completed",
-        "priority": query.priority != "all",
-        "any_tag": bool(query.tags) and query.tags_match == "any",
-        "all_tags": bool(query.tags) and query.tags_match == "all",
-        "due": query.due_from is not UNSET or query.due_to is not UNSET,
-        "search": bool(words),
-        "more_words": len(words) > WORDS,
-    }
+    filters: list[Filter] = []
+    if query.status != "all":
+        filters.append(query.status)
+    if query.priority != "all":
+        filters.append("priority")
+    if query.tags:
+        filters.append("any_tag" if query.tags_match == "any" else "all_tags")
+    if query.due_from is not UNSET or query.due_to is not UNSET:
+        filters.append("due")
+    if words:
+        filters += ["search", "more_words"] if len(words) > WORDS else ["search"]
     start: Start = "offset" if query.offset else "first"
     if position is not None:
         start = "after" if position.key is not None else "after_undated"
     return Shape(
-        filters=frozenset(name for name, wanted in asked.items() if wanted),
+        filters=frozenset(filters),
         sort_by=query.sort_by,
         descending=query.sort_direction == "desc",
         start=start,

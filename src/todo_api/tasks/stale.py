@@ -24,8 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array
 
 from todo_api.conditions import version_tag
-from todo_api.db.engine import Statement
 from todo_api.db.owned import TASKS, out_of, remove, rows
+from todo_api.db.statement import Statement
 from todo_api.errors import StaleVersion
 from todo_api.tasks.columns import tags_of, task_columns
 from todo_api.tasks.structs import FIELDS, StaleTask, Task

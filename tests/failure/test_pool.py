@@ -1,0 +1,195 @@
+"""The pool lends each connection once, loses none, and keeps no place for what has ended."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import asyncpg
+import pytest
+from sqlalchemy import text  # noqa: TID251 - it reads no table
+
+from todo_api.db.connection import Connection
+from todo_api.db.engine import Database
+from todo_api.db.pool import Full, Pool
+from todo_api.db.statement import Statement
+from todo_api.db.url import connect_arguments
+
+Connect = Callable[[], Awaitable[Connection]]
+
+
+def soon() -> float:
+    return asyncio.get_running_loop().time() + 5
+
+
+def connecting_to(url: str) -> Connect:
+    return partial(asyncpg.connect, **connect_arguments(url), connection_class=Connection)
+
+
+@pytest.fixture
+def connect(database_url: str) -> Connect:
+    return connecting_to(database_url)
+
+
+def test_who_waits_longest_is_next_and_who_gave_up_is_passed_over(connect: Connect) -> None:
+    async def story() -> None:
+        pool = Pool(connect, 1)
+        only = await pool.lend(soon())
+        first, second, third = (asyncio.create_task(pool.lend(soon())) for _ in range(3))
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.sleep(0)
+        pool.take_back(only)
+        assert await second is only
+        assert not third.done()
+        pool.take_back(only)
+        assert await third is only
+        pool.take_back(only)
+        assert (pool.made, pool.idle) == (1, 1)
+        await pool.close(1)
+
+    asyncio.run(story())
+
+
+def test_what_is_given_in_the_moment_of_giving_up_is_not_lost(connect: Connect) -> None:
+    async def story() -> None:
+        pool = Pool(connect, 1)
+        only = await pool.lend(soon())
+        first, second = (asyncio.create_task(pool.lend(soon())) for _ in range(2))
+        await asyncio.sleep(0)
+        pool.take_back(only)
+        first.cancel()
+        assert await second is only
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        pool.take_back(only)
+        await pool.close(1)
+
+    asyncio.run(story())
+
+
+def test_nobody_waits_beyond_the_deadline(connect: Connect) -> None:
+    async def story() -> None:
+        pool = Pool(connect, 1)
+        only = await pool.lend(soon())
+        with pytest.raises(Full):
+            await pool.lend(asyncio.get_running_loop().time() + 0.01)
+        pool.take_back(only)
+        assert await pool.lend(soon()) is only
+        pool.take_back(only)
+        await pool.close(1)
+
+    asyncio.run(story())
+
+
+def test_who_cannot_connect_is_not_told_that_all_are_lent() -> None:
+    async def never() -> Connection:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def story() -> None:
+        pool = Pool(never, 1)
+        deadline = asyncio.get_running_loop().time() + 0.05
+        both = await asyncio.gather(*(pool.lend(deadline + more) for more in (0, 0.05)), return_exceptions=True)
+        assert [type(error) for error in both] == [TimeoutError, TimeoutError]
+        assert (pool.made, pool.idle) == (0, 0)
+
+    asyncio.run(story())
+
+
+def test_who_is_cancelled_while_connecting_leaves_the_place(connect: Connect) -> None:
+    async def story() -> None:
+        pool = Pool(connect, 1)
+        first, second = (asyncio.create_task(pool.lend(soon())) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        pool.take_back(await second)
+        assert (pool.made, pool.idle) == (1, 1)
+        await pool.close(1)
+
+    asyncio.run(story())
+
+
+def test_the_place_of_what_ended_or_could_not_be_made_goes_to_who_waits(connect: Connect) -> None:
+    async def story() -> None:
+        failures = [OSError("unreachable"), None, None]
+
+        async def sometimes() -> Connection:
+            await asyncio.sleep(0.01)
+            if failure := failures.pop(0):
+                raise failure
+            return await connect()
+
+        pool = Pool(sometimes, 1)
+        unlucky, waiting = (asyncio.create_task(pool.lend(soon())) for _ in range(2))
+        with pytest.raises(OSError, match="unreachable"):
+            await unlucky
+        made = await waiting
+        next_one = asyncio.create_task(pool.lend(soon()))
+        await asyncio.sleep(0)
+        made.terminate()
+        pool.take_back(made)
+        another = await next_one
+        assert another is not made
+        pool.take_back(another)
+        assert (pool.made, pool.idle) == (1, 1)
+        await pool.close(1)
+        assert (pool.made, pool.idle) == (0, 0)
+
+    asyncio.run(story())
+
+
+def test_what_nobody_uses_is_closed_and_what_ends_by_itself_is_forgotten(connect: Connect) -> None:
+    async def story() -> None:
+        pool = Pool(connect, 2)
+        for connection in [await pool.lend(soon()), await pool.lend(soon())]:
+            pool.take_back(connection)
+        assert (pool.made, pool.idle) == (2, 2)
+        pool.close_unused(60)
+        assert pool.idle == 2
+        newest = await pool.lend(soon())
+        pool.close_unused(-1)
+        assert (pool.made, pool.idle) == (1, 0)
+        pool.take_back(newest)
+        newest.terminate()
+        pool.forget(newest)
+        assert (pool.made, pool.idle) == (0, 0)
+
+    asyncio.run(story())
+
+
+def test_what_is_lent_when_the_pool_closes_ends_when_it_comes_back(connect: Connect) -> None:
+    async def story() -> None:
+        pool = Pool(connect, 2)
+        lent = await pool.lend(soon())
+        await pool.close(1)
+        assert not lent.is_closed()
+        pool.take_back(lent)
+        assert lent.is_closed()
+        assert pool.made == 0
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("delay", [0, 0.001, 0.1])
+def test_a_database_that_is_closed_in_the_middle_of_statements_leaves_no_connection(
+    database_url: str, delay: float
+) -> None:
+    asleep = Statement(text("select pg_sleep(60)"))
+
+    async def story() -> None:
+        database = Database(database_url, pool_size=3, max_overflow=0)
+        await database.open()
+        statements = [asyncio.create_task(database.fetch(asleep, {})) for _ in range(3)]
+        while database.connections()[0] < 3:  # noqa: ASYNC110 - the pool sets no event
+            await asyncio.sleep(0.01)
+        statements[0].cancel()
+        await asyncio.sleep(delay)
+        closing = asyncio.create_task(database.close())
+        await asyncio.sleep(0)
+        for statement in statements:
+            statement.cancel()
+        await asyncio.gather(*statements, return_exceptions=True)
+        await closing
+        assert database.connections()[:2] == (0, 0)
+
+    asyncio.run(story())
