@@ -13,17 +13,27 @@ from typing import Final
 class Account:
     """One request's."""
 
-    __slots__ = ("admitted_at", "began_at", "database_began_at", "database_seconds", "request_id", "statements")
+    __slots__ = (
+        "began_at",
+        "bytes",
+        "database_began_at",
+        "database_seconds",
+        "request_id",
+        "statements",
+        "status",
+    )
 
     def __init__(self) -> None:
         self.began_at = perf_counter()
-        self.admitted_at = 0.0
-        """When the guard let it pass; 0: not yet, or never."""
         self.database_began_at = 0.0
         self.database_seconds = 0.0
         """Waiting for a connection included."""
         self.statements = 0
         self.request_id = ""
+        self.status = 0
+        """Of the answer; 0: there was none."""
+        self.bytes = 0
+        """Of the answer's body."""
 
 
 class Worker:

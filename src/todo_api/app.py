@@ -1,7 +1,6 @@
 """The table of contents: what the service is made of."""
 
 import asyncio
-import logging
 import multiprocessing
 import os
 import signal
@@ -10,9 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import asyncpg
-from litestar import Litestar, Request, Response
-from litestar.exceptions import HTTPException
+from litestar import Litestar
 from litestar.types import ASGIApp
 
 from todo_api import docs
@@ -25,31 +22,17 @@ from todo_api.config import Settings, SettingsError, load_settings
 from todo_api.db.engine import Database
 from todo_api.drain import Drain
 from todo_api.edge import Edge
-from todo_api.errors import (
-    ApiError,
-    BodyTooLarge,
-    FieldError,
-    InvalidInput,
-    MethodNotAllowed,
-    NoSuchPath,
-    OurBug,
-    Unavailable,
-    from_database,
-    respond,
-)
 from todo_api.framing import Framing
 from todo_api.health import HealthController
 from todo_api.metrics import Metrics, MetricsPage
-from todo_api.observe import Admitted, Observe, Pseudonyms, sampled, traced
-from todo_api.requests import StrictRequest, refuse_unknown_parameters
+from todo_api.observe import Observe, Pseudonyms, Timed, sampled, traced
+from todo_api.refusals import Refusals
+from todo_api.requests import StrictRequest
 from todo_api.tags.controller import TagController
 from todo_api.tasks.controller import TaskController
 from todo_api.throttle import Throttle
 
-MAX_BODY_BYTES: Final = 64 * 1024
-AnyRequest = Request[Any, Any, Any]
 _FOLLOW_SECONDS: Final = 0.5
-_LOG: Final = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
@@ -60,22 +43,14 @@ def create_app(settings: Settings | None = None) -> Litestar:
     app = Litestar(
         route_handlers=[TaskController, TagController, HealthController, *docs.routes(enabled=settings.docs_enabled)],
         request_class=StrictRequest,
-        before_request=refuse_unknown_parameters,
-        request_max_body_size=MAX_BODY_BYTES,
         lifespan=[_database(settings, metrics), _issuer(jwks)],
         openapi_config=docs.config() if settings.docs_enabled else None,
-        exception_handlers={
-            ApiError: _refuse,
-            Unavailable: _refuse_database,
-            HTTPException: _refuse_http,
-            asyncpg.PostgresError: _refuse_database,
-            Exception: _refuse_bug,
-        },
         logging_config=None,
     )
     expected = Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
     throttle = Throttle(*settings.rate_limit) if settings.rate_limit else None
-    admitted = Admitted(app.asgi_handler)
+    router = Refusals(app.asgi_router)
+    admitted: ASGIApp = Timed(router) if settings.server_timing else router
     guard: ASGIApp = Guard(
         throttle.behind(admitted) if throttle else admitted,
         Verifier(shared_secrets(settings.secrets), jwks, expected),
@@ -87,7 +62,6 @@ def create_app(settings: Settings | None = None) -> Litestar:
         Edge(Framing(page), settings.allowed_origins, drain, secure=settings.production),
         Pseudonyms(settings.secrets[0] if settings.secrets else (settings.database_url or "").encode()),
         metrics,
-        server_timing=settings.server_timing,
     )
     return app
 
@@ -135,42 +109,3 @@ async def _follow_parent() -> None:
     while parent is None or os.getppid() == parent.pid:  # noqa: ASYNC110 - the kernel sets no event
         await asyncio.sleep(_FOLLOW_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _refuse(_: AnyRequest, error: ApiError) -> Response[Any]:
-    return respond(error)
-
-
-def _refuse_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
-    """What the framework itself refuses."""
-    match error.status_code:
-        case 404:
-            return respond(NoSuchPath())
-        case 405:
-            allowed = {method.strip() for method in (error.headers or {})["allow"].split(",")}
-            head = {"HEAD"} if "GET" in allowed else set()
-            return respond(MethodNotAllowed(), {"Allow": ", ".join(sorted(allowed | head))})
-        case 413:
-            return respond(BodyTooLarge())
-        case 400:
-            return respond(InvalidInput([FieldError(["body"], "A JSON object is needed", "missing")]))
-        case _:
-            return _refuse_bug(request, error)
-
-
-def _refuse_database(request: AnyRequest, error: Exception) -> Response[Any]:
-    refusal = from_database(error)
-    _LOG.log(
-        logging.ERROR if isinstance(refusal, OurBug) else logging.WARNING,
-        "database: %s: %s",
-        refusal.code,
-        type(error.__cause__ or error).__name__,
-        exc_info=error if isinstance(refusal, OurBug) else None,
-        extra={"request_id": request.scope["state"]["request_id"]},
-    )
-    return respond(refusal)
-
-
-def _refuse_bug(request: AnyRequest, error: Exception) -> Response[Any]:
-    _LOG.error("unhandled", exc_info=error, extra={"request_id": request.scope["state"]["request_id"]})
-    return respond(OurBug())

@@ -1,10 +1,10 @@
 """What a client may demand beside its body: If-Match, If-None-Match (RFC 9110 §13), Idempotency-Key. Pure."""
 
 import re
-from hashlib import blake2b
 from typing import Any, Final
 
 from litestar.types import HTTPScope
+from xxhash import xxh3_128_hexdigest
 
 from todo_api.errors import FieldError, InvalidInput
 
@@ -55,8 +55,10 @@ def version_tag(version: int) -> str:
 
 
 def content_tag(body: bytes) -> str:
-    """The ETag of a list: no version tells of it. 12 µs for 18 kB."""
-    return f'"{blake2b(body, digest_size=16).hexdigest()}"'
+    """The ETag of a list: no version tells of it. 1 µs for 18 kB, where a cryptographic hash takes 13 and lets go of
+    the interpreter; whoever makes two lists collide deceives only themselves.
+    """
+    return f'"{xxh3_128_hexdigest(body)}"'
 
 
 def versions_to_match(scope: HTTPScope) -> frozenset[int] | None:

@@ -1,14 +1,15 @@
 """What every request and every answer has, unknown paths and our own bugs included."""
 
 import logging
-import os
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from random import getrandbits
 from typing import Final
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from todo_api.account import CURRENT, Account
 from todo_api.drain import Drain
 from todo_api.errors import OriginNotAllowed, OurBug, send_error
 
@@ -40,12 +41,11 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class _Answer:
-    """`send`, with what every answer has."""
+    """`send`, with what every answer has; what was answered goes to the request's account."""
 
     def __init__(self, send: Send, scope: HTTPScope, allowed_origins: frozenset[bytes], always: Headers) -> None:
         self.send = send
         self.method: str = scope["method"]
-        self.started = False
         self.request_id = b""
         origin: bytes | None = None
         asks_for_method = False
@@ -56,7 +56,9 @@ class _Answer:
                 self.request_id = value
             elif name == b"access-control-request-method":
                 asks_for_method = True
-        self.request_id = self.request_id or os.urandom(8).hex().encode()
+        self.request_id = self.request_id or b"%016x" % getrandbits(64)
+        self.account = CURRENT.get() or Account()
+        self.account.request_id = self.request_id.decode()
         self.bodiless = self.method == "HEAD"
         self.preflight = self.method == "OPTIONS" and origin is not None and asks_for_method
         self.origin_allowed = origin in allowed_origins
@@ -68,17 +70,19 @@ class _Answer:
                 (b"access-control-expose-headers", _EXPOSED),
             ]
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
-            self.started = True
             message["headers"] = [*message["headers"], *self.headers, *_privacy(message["headers"])]
             if self.method == "OPTIONS" and message["status"] == 405:
                 message["status"] = 204
                 self.bodiless = True
                 message["headers"] = [h for h in message["headers"] if h[0] not in _OF_A_BODY]
-        elif message["type"] == "http.response.body" and self.bodiless:
-            message["body"] = b""
-        await self.send(message)
+            self.account.status = message["status"]
+        elif message["type"] == "http.response.body":
+            if self.bodiless:
+                message["body"] = b""
+            self.account.bytes += len(message["body"])
+        return self.send(message)
 
 
 def _privacy(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -109,7 +113,7 @@ class Edge:
         sent = _Answer(send, scope, self.allowed_origins, self.always)
         if self.drain.begun:
             sent.headers.append((b"connection", b"close"))
-        scope["state"]["request_id"] = sent.request_id.decode()
+        scope["state"]["request_id"] = sent.account.request_id
         try:
             if sent.preflight:
                 await self._preflight(sent)
@@ -121,8 +125,8 @@ class Edge:
                     scope["method"] = "?"  # type: ignore[typeddict-item]
                 await self.app(scope, receive, sent)
         except Exception as error:
-            _LOG.error("unhandled", exc_info=error, extra={"request_id": sent.request_id.decode()})
-            if sent.started:
+            _LOG.error("unhandled", exc_info=error, extra={"request_id": sent.account.request_id})
+            if sent.account.status:
                 raise
             await send_error(sent, OurBug())
 

@@ -1,10 +1,9 @@
 """What a client can be told."""
 
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import asyncpg
 import msgspec
-from litestar import MediaType, Response
 from litestar.types import Send
 
 
@@ -226,17 +225,7 @@ def from_database(error: Exception) -> ApiError:
     return OurBug()
 
 
-def respond(error: ApiError, headers: dict[str, str] | None = None) -> Response[Any]:
-    return Response(
-        error.body(),
-        status_code=error.status,
-        headers={**error.header_lines(), **(headers or {})},
-        media_type=MediaType.JSON,
-    )
-
-
 async def send_error(send: Send, error: ApiError, headers: dict[str, str] | None = None) -> None:
-    """The same answer as `respond`, from outside the framework's routing."""
     body = msgspec.json.encode(error.body())
     lines = {
         **error.header_lines(),

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from litestar.enums import ScopeType
@@ -23,14 +24,13 @@ class Framing:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == ScopeType.HTTP:
             refusal = _refusal(scope)
             if refusal is not None:
-                await send_error(send, refusal)
-                return
+                return send_error(send, refusal)
             receive = _Body(receive)
-        await self.app(scope, receive, send)
+        return self.app(scope, receive, send)
 
 
 def _refusal(scope: HTTPScope) -> ApiError | None:

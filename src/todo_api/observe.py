@@ -1,8 +1,9 @@
 """The layer around all others: one line and one count for each request, whoever answers it."""
 
 import asyncio
+import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from hashlib import blake2b, sha256
 from importlib import import_module
@@ -24,7 +25,6 @@ _UNROUTED: Final = "unrouted"
 _TRACEPARENT: Final = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """https://www.w3.org/TR/trace-context/#traceparent-header"""
 _SAMPLE_SECONDS: Final = 1.0
-_LOG: Final = structlog.get_logger()
 
 Trace = Callable[[HTTPScope, str, str, int, Account], None]
 
@@ -39,36 +39,14 @@ class Pseudonyms:
         return blake2b(user_id.encode(), digest_size=8, key=self._key).hexdigest()
 
 
-class _Watched:
-    """`send`, watched."""
-
-    __slots__ = ("account", "send", "server_timing", "size", "status")
-
-    def __init__(self, send: Send, account: Account, *, server_timing: bool) -> None:
-        self.send = send
-        self.account = account
-        self.server_timing = server_timing
-        self.status = 0
-        self.size = 0
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            if self.server_timing:
-                message["headers"] = [*message["headers"], (b"server-timing", _server_timing(self.account))]
-        elif message["type"] == "http.response.body":
-            self.size += len(message["body"])
-        await self.send(message)
-
-
 class Observe:
     """ASGI middleware. What it costs is measured by `benchmarks/observing.py`."""
 
-    def __init__(self, app: ASGIApp, pseudonyms: Pseudonyms, metrics: Metrics | None, *, server_timing: bool) -> None:
+    def __init__(self, app: ASGIApp, pseudonyms: Pseudonyms, metrics: Metrics | None) -> None:
         self.app = app
         self.pseudonyms = pseudonyms
         self.metrics = metrics
-        self.server_timing = server_timing
+        self.log = structlog.get_logger().bind()
         self.trace: Trace | None = None
         """Set when the worker starts, if traces are wanted."""
 
@@ -79,54 +57,62 @@ class Observe:
         method: str = scope["method"]  # the edge turns HEAD and OPTIONS into something else
         account = Account()
         CURRENT.set(account)
-        watched = _Watched(send, account, server_timing=self.server_timing)
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, receive, send)
         finally:
-            self._tell(scope, method, watched)
+            self._tell(scope, method, account)
 
-    def _tell(self, scope: HTTPScope, method: str, watched: _Watched) -> None:
-        account = watched.account
+    def _tell(self, scope: HTTPScope, method: str, account: Account) -> None:
         seconds = perf_counter() - account.began_at
         route = scope.get("path_template") or _UNROUTED
-        status = watched.status
+        status = account.status
         user = scope.get("user")
-        account.request_id = scope["state"].get("request_id", "")
-        log = _LOG.debug if route in _PROBES else _LOG.info
-        log(
-            "request",
-            method=method if method in _METHODS else "other",
-            route=route,
-            status=status,
-            ms=round(seconds * 1000, 2),
-            db_ms=round(account.database_seconds * 1000, 2),
-            statements=account.statements,
-            bytes=watched.size,
-            request_id=account.request_id,
-            **({"user": self.pseudonyms(user)} if user else {}),
-            **_trace(scope),
-        )
+        if method not in _METHODS:
+            method = "other"
+        level = logging.DEBUG if route in _PROBES else logging.INFO
+        if self.log.is_enabled_for(level):
+            self.log.log(
+                level,
+                "request",
+                method=method,
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 2),
+                db_ms=round(account.database_seconds * 1000, 2),
+                statements=account.statements,
+                bytes=account.bytes,
+                request_id=account.request_id,
+                **({"user": self.pseudonyms(user)} if user else {}),
+                **_trace(scope),
+            )
         if status == 429:
             note("rate_limited")
         if self.metrics is not None:
-            self.metrics.request(
-                method if method in _METHODS else "other", route, status, seconds, account.database_seconds
-            )
+            self.metrics.request(method, route, status, seconds, account.database_seconds)
         if self.trace is not None and route not in _PROBES:
-            self.trace(scope, method if method in _METHODS else "other", route, status, account)
+            self.trace(scope, method, route, status, account)
 
 
-class Admitted:
-    """ASGI middleware just behind the guard: takes down when it let the request pass, and under which id."""
+class Timed:
+    """ASGI middleware just behind the guard: tells browsers where the time went (https://www.w3.org/TR/server-timing/)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (account := CURRENT.get()) is not None:
-            account.admitted_at = perf_counter()
-            account.request_id = scope["state"].get("request_id", "")
-        await self.app(scope, receive, send)
+        account = CURRENT.get()
+        if account is None:
+            await self.app(scope, receive, send)
+            return
+        admitted_at = perf_counter()
+
+        def timed(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                line = _server_timing(account, admitted_at)
+                message["headers"] = [*message["headers"], (b"server-timing", line)]
+            return send(message)
+
+        await self.app(scope, receive, timed)
 
 
 def _trace(scope: HTTPScope) -> dict[str, str]:
@@ -136,11 +122,10 @@ def _trace(scope: HTTPScope) -> dict[str, str]:
     return {}
 
 
-def _server_timing(account: Account) -> bytes:
-    """https://www.w3.org/TR/server-timing/; milliseconds until the answer began."""
-    now = perf_counter()
-    auth = ((account.admitted_at or now) - account.began_at) * 1000
-    total = (now - account.began_at) * 1000
+def _server_timing(account: Account, admitted_at: float) -> bytes:
+    """Milliseconds until the answer began."""
+    auth = (admitted_at - account.began_at) * 1000
+    total = (perf_counter() - account.began_at) * 1000
     return f"auth;dur={auth:.2f}, db;dur={account.database_seconds * 1000:.2f}, total;dur={total:.2f}".encode()
 
 

@@ -1,6 +1,7 @@
 """Granian, told what the service needs of it."""
 
 import errno
+import gc
 import os
 import resource
 import signal
@@ -107,7 +108,11 @@ def _load() -> Litestar:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = load_settings(os.environ, Path.cwd())
     logs.configure(settings)
-    return create_app(settings)
+    app = create_app(settings)
+    # What was imported stays: to look through it for garbage, again and again, takes 15 µs of each request.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def _allow_files(wanted: int) -> None:

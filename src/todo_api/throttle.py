@@ -4,7 +4,7 @@ Why a token is verified first, even in a flood: docs/decisions/0050-who-is-count
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address, ip_address
 from math import ceil
 from typing import Final
@@ -38,22 +38,20 @@ class Throttle:
         ]
 
     def behind(self, app: ASGIApp) -> ASGIApp:
-        async def users_counted(scope: Scope, receive: Receive, send: Send) -> None:
+        def users_counted(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             if scope["type"] == ScopeType.HTTP and "user" in scope:
                 verdict = self.count(scope)
                 if not verdict.allowed:
-                    await _refuse(send, verdict)
-                    return
-            await app(scope, receive, send)
+                    return _refuse(send, verdict)
+            return app(scope, receive, send)
 
         return users_counted
 
     def around(self, guard: ASGIApp) -> ASGIApp:
-        async def refused_counted(scope: Scope, receive: Receive, send: Send) -> None:
+        def refused_counted(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             if scope["type"] != ScopeType.HTTP or scope["path"].rstrip("/") in UNCOUNTED:
-                await guard(scope, receive, send)
-                return
-            await guard(scope, receive, _Counted(self, scope, send))
+                return guard(scope, receive, send)
+            return guard(scope, receive, _Counted(self, scope, send))
 
         return refused_counted
 

@@ -80,6 +80,12 @@ CASES: list[Case] = [
         request(b"POST", None, b"Content-Length: 14", b"Content-Length: 15", body=TASK),
         (400,),
     ),
+    Case(
+        "framing",
+        "Content-Length with 5000 leading zeros",
+        request(b"POST", None, b"Content-Length: " + b"0" * 5000 + b"%d" % len(TASK), body=TASK),
+        (201,),
+    ),
     *_lines(
         "framing",
         400,

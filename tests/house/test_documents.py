@@ -3,8 +3,10 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from benchmarks.page import PAGE, Part, write_part
 
 from tests.house.test_contract import CONTRACT
 from tests.service import Service, environment
@@ -55,6 +57,18 @@ def test_the_make_targets_exist() -> None:
 def test_the_files_that_pages_name_exist(page: Path) -> None:
     for name in re.findall(r"`((?:tests|src|docs|benchmarks|migrations)/[\w/.-]+)`", page.read_text()):
         assert (ROOT / name).exists(), name
+
+
+def test_what_benchmarks_write_has_its_place_and_leaves_the_prose(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE.read_text())
+    for part in get_args(Part):
+        write_part(part, f"figures of {part}", page)
+    before, after = (re.split(r"(?s)-->\n.*?<!-- end -->", text) for text in (PAGE.read_text(), page.read_text()))
+    assert before == after
+    assert re.findall(r"<!-- part (\S+),", page.read_text()) == re.findall(
+        r"^figures of (.+)$", page.read_text(), re.MULTILINE
+    )
 
 
 def blocks_of(section: str) -> list[str]:

@@ -28,9 +28,11 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
             parts = [part for part in scope["path"].split("/") if part]
-            if "/" + "/".join(parts) not in PUBLIC:
+            of_a_user = parts[:1] == ["api"]
+            if of_a_user or "/" + "/".join(parts) not in PUBLIC:
                 try:
-                    user = await self._user(scope)
+                    token = _token(scope)
+                    user = self.verifier.remembered(token) or await self.verifier.verify(token)
                 except TokenRefused as reason:
                     _LOG.info("token refused: %s", reason, extra={"request_id": scope["state"].get("request_id")})
                     await send_error(send, NotAuthenticated(), {"WWW-Authenticate": _challenge(scope)})
@@ -39,19 +41,20 @@ class Guard:
                     await send_error(send, away)
                     return
                 scope["user"] = user
-                if parts[:1] == ["api"] and parts[1:2] not in ([], [user]):
+                if of_a_user and parts[1:2] not in ([], [user]):
                     await send_error(send, NotYourPath())
                     return
         await self.app(scope, receive, send)
 
-    async def _user(self, scope: HTTPScope) -> str:
-        given = _authorization(scope)
-        if len(given) != 1:
-            raise TokenRefused("no Authorization header" if not given else "several Authorization headers")
-        scheme, _, token = given[0].decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer":
-            raise TokenRefused("Authorization is not of the Bearer scheme")
-        return await self.verifier.user(token.strip(" "))
+
+def _token(scope: HTTPScope) -> str:
+    given = _authorization(scope)
+    if len(given) != 1:
+        raise TokenRefused("no Authorization header" if not given else "several Authorization headers")
+    scheme, _, token = given[0].decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        raise TokenRefused("Authorization is not of the Bearer scheme")
+    return token.strip(" ")
 
 
 def _authorization(scope: HTTPScope) -> list[bytes]:

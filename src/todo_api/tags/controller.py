@@ -1,10 +1,11 @@
 """/api/{user_id}/tags"""
 
 from litestar import Controller, get
-from litestar.di import NamedDependency, Provide
 
+from todo_api.answers import Answer
 from todo_api.docs import answers
 from todo_api.requests import StrictRequest
+from todo_api.straight import Straight
 from todo_api.tags.repository import TagRepository
 from todo_api.tags.structs import TagQuery, TagWithUsage
 
@@ -15,8 +16,8 @@ def _tags(request: StrictRequest) -> TagRepository:
 
 class TagController(Controller):
     path = "/api/{user_id:str}/tags"
+    middleware = [Straight]
     tags = ["tags"]
-    dependencies = {"tags": Provide(_tags, sync_to_thread=False)}
 
     @get(
         operation_id="listTags",
@@ -25,5 +26,5 @@ class TagController(Controller):
         responses=answers(400, 401, 403),
         query=TagQuery,
     )
-    async def list_tags(self, tags: NamedDependency[TagRepository], request: StrictRequest) -> list[TagWithUsage]:
-        return await tags.used(request.parameters(TagQuery))
+    async def list_tags(self, request: StrictRequest) -> Answer[list[TagWithUsage]]:
+        return Answer.of(await _tags(request).used(request.parameters(TagQuery)))

@@ -1,17 +1,18 @@
 """/api/{user_id}/tasks"""
 
-from typing import Any
+from typing import Final
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, MediaType, Response, delete, get, patch, post, put
-from litestar.di import NamedDependency, Provide
+from litestar import Controller, delete, get, patch, post, put
 from litestar.params import FromPath, JSONBody
 
+from todo_api.answers import Answer, encoded, not_modified
 from todo_api.conditions import content_tag, idempotency_key, is_known, version_tag, versions_to_match
 from todo_api.docs import answers
 from todo_api.errors import TaskNotFound
 from todo_api.requests import StrictRequest
+from todo_api.straight import Straight
 from todo_api.tasks.idempotency import Created
 from todo_api.tasks.paging import TaskList
 from todo_api.tasks.query import TaskQuery
@@ -29,6 +30,8 @@ filters and sort only, and is 400 elsewhere; `limit` and `with_total` may change
 come and go.
 """.strip()
 
+_UUID_CHARACTERS: Final = 36
+
 
 def _tasks(request: StrictRequest) -> TaskRepository:
     return TaskRepository(request.app.state.database, request.user)
@@ -40,49 +43,43 @@ def _list(request: StrictRequest) -> TaskList:
 
 def _id(task_id: str) -> UUID:
     """An id that cannot be one is an id that does not exist."""
-    try:
-        parsed = UUID(task_id)
-    except ValueError:
-        raise TaskNotFound from None
-    if str(parsed) != task_id.lower():
+    if len(task_id) != _UUID_CHARACTERS:
         raise TaskNotFound
-    return parsed
+    try:
+        return msgspec.convert(task_id, UUID)
+    except msgspec.ValidationError:
+        raise TaskNotFound from None
 
 
-def _one(task: Task) -> Response[Task]:
-    return Response(task, headers={"ETag": version_tag(task.version)})
+def _one(task: Task) -> Answer[Task]:
+    return Answer.of(task, {"etag": version_tag(task.version)})
 
 
-def _new(created: Created) -> Response[Task]:
-    answer = _one(created.task)
-    answer.headers["Location"] = f"/api/{created.task.user_id}/tasks/{created.task.id}"
+def _new(created: Created) -> Answer[Task]:
+    headers = {
+        "etag": version_tag(created.task.version),
+        "location": f"/api/{created.task.user_id}/tasks/{created.task.id}",
+    }
     if created.repeated:
-        answer.headers["Idempotency-Replayed"] = "true"
-    return answer
+        headers["idempotency-replayed"] = "true"
+    return Answer.of(created.task, headers)
 
 
-def _one_unless_known(task: Task, request: StrictRequest) -> Response[Task]:
+def _one_unless_known(task: Task, request: StrictRequest) -> Answer[Task]:
     tag = version_tag(task.version)
-    return _known(tag) if is_known(request.scope, tag) else _one(task)
+    return not_modified(tag) if is_known(request.scope, tag) else _one(task)
 
 
-def _page_unless_known(page: TaskPage, request: StrictRequest) -> Response[TaskPage]:
-    body = msgspec.json.encode(page)
+def _page_unless_known(page: TaskPage, request: StrictRequest) -> Answer[TaskPage]:
+    body = encoded(page)
     tag = content_tag(body)
-    if is_known(request.scope, tag):
-        return _known(tag)
-    answer: Response[Any] = Response(body, media_type=MediaType.JSON, headers={"ETag": tag})
-    return answer
-
-
-def _known(tag: str) -> Response[Any]:
-    return Response(None, status_code=304, headers={"ETag": tag})
+    return not_modified(tag) if is_known(request.scope, tag) else Answer(body, {"etag": tag})
 
 
 class TaskController(Controller):
     path = "/api/{user_id:str}/tasks"
+    middleware = [Straight]
     tags = ["tasks"]
-    dependencies = {"tasks": Provide(_tasks, sync_to_thread=False)}
 
     @post(
         operation_id="createTask",
@@ -91,10 +88,8 @@ class TaskController(Controller):
         responses=answers(400, 401, 403, 409),
         headers=["Idempotency-Key"],
     )
-    async def create_task(
-        self, tasks: NamedDependency[TaskRepository], data: JSONBody[TaskCreate], request: StrictRequest
-    ) -> Response[Task]:
-        return _new(await tasks.create(data, idempotency_key(request.scope)))
+    async def create_task(self, data: JSONBody[TaskCreate], request: StrictRequest) -> Answer[Task]:
+        return _new(await _tasks(request).create(data, idempotency_key(request.scope)))
 
     @get(
         operation_id="listTasks",
@@ -103,11 +98,10 @@ class TaskController(Controller):
         response_description="A page of tasks.",
         responses=answers(400, 401, 403),
         query=TaskQuery,
-        dependencies={"task_list": Provide(_list, sync_to_thread=False)},
         headers=["If-None-Match"],
     )
-    async def list_tasks(self, task_list: NamedDependency[TaskList], request: StrictRequest) -> Response[TaskPage]:
-        return _page_unless_known(await task_list.page(request.parameters(TaskQuery)), request)
+    async def list_tasks(self, request: StrictRequest) -> Answer[TaskPage]:
+        return _page_unless_known(await _list(request).page(request.parameters(TaskQuery)), request)
 
     @get(
         "/{task_id:str}",
@@ -116,10 +110,8 @@ class TaskController(Controller):
         responses=answers(400, 401, 403, 404),
         headers=["If-None-Match"],
     )
-    async def get_task(
-        self, tasks: NamedDependency[TaskRepository], task_id: FromPath[str], request: StrictRequest
-    ) -> Response[Task]:
-        return _one_unless_known(await tasks.get(_id(task_id)), request)
+    async def get_task(self, task_id: FromPath[str], request: StrictRequest) -> Answer[Task]:
+        return _one_unless_known(await _tasks(request).get(_id(task_id)), request)
 
     @patch(
         "/{task_id:str}",
@@ -132,12 +124,11 @@ class TaskController(Controller):
     )
     async def update_task(
         self,
-        tasks: NamedDependency[TaskRepository],
         task_id: FromPath[str],
         data: JSONBody[TaskUpdate],
         request: StrictRequest,
-    ) -> Response[Task]:
-        return _one(await tasks.change(_id(task_id), data, versions_to_match(request.scope)))
+    ) -> Answer[Task]:
+        return _one(await _tasks(request).change(_id(task_id), data, versions_to_match(request.scope)))
 
     @put(
         "/{task_id:str}",
@@ -150,12 +141,11 @@ class TaskController(Controller):
     )
     async def put_task(
         self,
-        tasks: NamedDependency[TaskRepository],
         task_id: FromPath[str],
         data: JSONBody[TaskUpdate],
         request: StrictRequest,
-    ) -> Response[Task]:
-        return _one(await tasks.change(_id(task_id), data, versions_to_match(request.scope)))
+    ) -> Answer[Task]:
+        return _one(await _tasks(request).change(_id(task_id), data, versions_to_match(request.scope)))
 
     @delete(
         "/{task_id:str}",
@@ -165,10 +155,8 @@ class TaskController(Controller):
         headers=["If-Match"],
         refusals=[STALE],
     )
-    async def delete_task(
-        self, tasks: NamedDependency[TaskRepository], task_id: FromPath[str], request: StrictRequest
-    ) -> None:
-        await tasks.remove(_id(task_id), versions_to_match(request.scope))
+    async def delete_task(self, task_id: FromPath[str], request: StrictRequest) -> None:
+        await _tasks(request).remove(_id(task_id), versions_to_match(request.scope))
 
     @patch(
         "/{task_id:str}/complete",
@@ -181,12 +169,11 @@ class TaskController(Controller):
     )
     async def toggle_task_completion(
         self,
-        tasks: NamedDependency[TaskRepository],
         task_id: FromPath[str],
         request: StrictRequest,
         data: JSONBody[Completion | None] = None,
-    ) -> Response[Task]:
+    ) -> Answer[Task]:
         meant = versions_to_match(request.scope)
         if data is None:
-            return _one(await tasks.toggle(_id(task_id), meant))
-        return _one(await tasks.change(_id(task_id), TaskUpdate(completed=data.completed), meant))
+            return _one(await _tasks(request).toggle(_id(task_id), meant))
+        return _one(await _tasks(request).change(_id(task_id), TaskUpdate(completed=data.completed), meant))
