@@ -1,10 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench load lock node client docs-assets
+.PHONY: help install run test check format bench load growth lock node client docs-assets
 
 PDM := .pdm/bin/pdm
 PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 PACKAGES := node_modules/.installed
+BENCH = $(PDM) sync --quiet -G dev -G embedded -G tracing -G bench && scripts/install-service-alone
 NODE := clients/typescript/$(PACKAGES) tests/better_auth/$(PACKAGES)
 
 help: ## list the targets
@@ -38,13 +39,17 @@ client: clients/typescript/$(PACKAGES) ## generate the typed client's types from
 	.venv/bin/todo-api openapi --output tests/house/openapi.json
 	npm --prefix clients/typescript run --silent generate
 
-bench: $(INSTALLED) benchmarks/fastify/$(PACKAGES) ## compare with the floor, Fastify and FastAPI, side by side
-	$(PDM) sync --quiet -G dev -G embedded -G tracing -G bench
+bench: $(INSTALLED) benchmarks/fastify/$(PACKAGES) ## compare with the floor, Fastify and FastAPI, side by side: 8 minutes
+	$(BENCH)
 	$(PYTHON) -m benchmarks.compare
 
-load: $(INSTALLED) ## 1000 users at once, by Locust
-	$(PDM) sync --quiet -G dev -G embedded -G tracing -G bench
+load: $(INSTALLED) ## 1000 users at once, by Locust: 3 minutes
+	$(BENCH)
 	$(PYTHON) -m benchmarks.load_test
+
+growth: $(INSTALLED) ## what operations cost as users and tasks get more: 5 minutes
+	$(BENCH)
+	$(PYTHON) -m benchmarks.growth
 
 lock: $(PDM) ## resolve the dependencies anew
 	$(PDM) lock -G :all --update-reuse

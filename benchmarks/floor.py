@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
-from todo_api.db.engine import Statement
+from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
 from todo_api.tags import repository as tags
 from todo_api.tags.structs import TagWithUsage
 from todo_api.tasks import repository as tasks
+from todo_api.tasks import statements
 from todo_api.tasks.listing import Shape, statement
 from todo_api.tasks.structs import Task, TaskCreate, TaskPage, TaskUpdate
 
@@ -72,15 +73,15 @@ class Floor:
             values = {name: getattr(task, name) for name in ("title", "description", "due_date", "tags")}
             values |= tasks._folded(task.title, task.description, task.tags)
             rows = await self.fetch(
-                tasks._create(tagged=True), me=user, id=uuid4(), priority=_NUMBER[task.priority], **values
+                statements.create(tagged=True), me=user, id=uuid4(), priority=_NUMBER[task.priority], **values
             )
             return 201, _encode(Task(*rows[0]))
         task_id = UUID(rest[0])
         if method == "GET":
-            return 200, _encode(Task(*(await self.fetch(tasks._GET, me=user, id=task_id))[0]))
+            return 200, _encode(Task(*(await self.fetch(statements.GET, me=user, id=task_id))[0]))
         values = {"toggled": True} if len(rest) == 2 else _update((await receive())["body"]).sent()
         folded = tasks._folded(values.get("title"), None, values.get("tags"))
-        rows = await self.fetch(tasks._change(frozenset(values)), me=user, id=task_id, **values, **folded)
+        rows = await self.fetch(statements.update(frozenset(values)), me=user, id=task_id, **values, **folded)
         return 200, _encode(Task(*rows[0][:-2]))
 
 

@@ -24,8 +24,9 @@ import asyncpg
 from alembic import command as alembic
 
 from todo_api.db.embedded import embedded_postgres
-from todo_api.db.engine import Database, Statement
+from todo_api.db.engine import Database
 from todo_api.db.migrations import alembic_config
+from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
 from todo_api.fold import fold, fold_title
 from todo_api.tags.repository import TagRepository
@@ -190,7 +191,7 @@ async def writes(connection: asyncpg.Connection) -> str:
     cpu = cpu_of(connection)
 
     async def create() -> None:
-        ids.append((await repository.create(task)).id)
+        ids.append((await repository.create(task)).task.id)
 
     async def complete() -> None:
         await repository.change(ids.pop(), TaskUpdate(completed=True))

@@ -1,84 +1,106 @@
 """1000 users at once, by Locust, on the machine that also carries the service and PostgreSQL.
 
-python -m benchmarks.load_test [--users 1000] [--seconds 120] [--workers 1]
+    python -m benchmarks.load_test [--users 1000] [--seconds 120] [--workers 1]
+
+Ends with 1 unless no request failed, 95 % were answered within 100 ms and, in a run of five minutes or more, memory
+stayed flat. A run of 1000 users or more writes its part of docs/performance.md; Locust's own report is in .load/.
 """
 
 import argparse
-import csv
-import os
 import subprocess
 import sys
-import tempfile
-import threading
-import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-import psutil
+import httpx
 from tests.service import free_port
 
-from benchmarks.compare import ROOT, SECRET, seeded
-from todo_api.db.embedded import embedded_postgres
+from benchmarks.contenders import service_command, service_environment
+from benchmarks.load_report import Load, draw, rows_of, text
+from benchmarks.page import ROOT, load_average, machine, write_part
+from benchmarks.processes import Family
+from benchmarks.progress import Progress
+from benchmarks.server import Server, seed, server
+from benchmarks.startup import wait_until_ready
+from benchmarks.watching import EVERY_SECONDS, Watch
+
+TASKS: Final = 200
+ARRIVE_PER_SECOND: Final = 50
+REPORT: Final = ROOT / ".load"
+_SEED_SECONDS: Final = 25
+_MANY: Final = 1000
+
+
+@contextmanager
+def service(postgres: Server, url: str, workers: int) -> Iterator[tuple[str, Family]]:
+    """Where it answers, and its processes."""
+    port = free_port()
+    where, log = f"http://127.0.0.1:{port}", postgres.home / "service.log"
+    with log.open("wb") as output, httpx.Client(base_url=where) as client:
+        process = subprocess.Popen(
+            [*service_command(port), "--workers", str(workers)],
+            cwd=postgres.home,
+            env=service_environment(url),
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            wait_until_ready(client, process, log)
+            yield where, Family(process.pid)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def locust(where: str, url: str, options: argparse.Namespace) -> subprocess.Popen[bytes]:
+    REPORT.mkdir(exist_ok=True)
+    users, arriving = str(options.users), str(ARRIVE_PER_SECOND)
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("locust"), "--headless", "--only-summary", "--host", where,
+        "-f", ROOT / "benchmarks/locustfile.py", "-u", users, "-r", arriving, "-t", f"{options.seconds}s",
+        "--html", REPORT / "report.html", "--csv", REPORT / "load",
+    ]  # fmt: skip
+    with (REPORT / "locust.log").open("wb") as log:
+        return subprocess.Popen(command, env=service_environment(url), stdout=log, stderr=log)
+
+
+def run(options: argparse.Namespace, progress: Progress) -> Load:
+    with server() as postgres:
+        where, load = machine(postgres.version), load_average()
+        progress("seeding", _SEED_SECONDS * options.users / _MANY)
+        url = postgres.database("load")
+        seed(url, users=options.users, tasks=TASKS)
+        with service(postgres, url, options.workers) as (address, family):
+            users = locust(address, url, options)
+            families = {"the service": family, "PostgreSQL": postgres.family, "Locust": Family(users.pid)}
+            try:
+                with Watch(families, lambda: progress(f"{options.users} users at once", EVERY_SECONDS)) as watch:
+                    users.wait(options.seconds + 60)
+            finally:
+                users.terminate()
+    # Locust ends with 1 where a request failed, which its report says, and goes on where the users' code does.
+    if users.returncode not in (0, 1) or rows_of(REPORT / "load_exceptions.csv"):
+        raise RuntimeError((REPORT / "locust.log").read_text())
+    rows = rows_of(REPORT / "load_stats.csv")
+    return Load(where, load, options.users, options.seconds, options.workers, rows, watch.cores, watch.samples)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--users", type=int, default=1000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--users", type=int, default=_MANY)
     parser.add_argument("--seconds", type=int, default=120)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
-    report = ROOT / ".load"
-    report.mkdir(exist_ok=True)
-    port = free_port()
-    with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="load-", ignore_cleanup_errors=True)))
-        home.chmod(0o755)
-        url = stack.enter_context(embedded_postgres(home, {"shared_buffers": "1GB"}))
-        seeded(url, users=options.users, tasks=200)
-        environment = {
-            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-            "DATABASE_URL": url,
-            "BETTER_AUTH_SECRET": SECRET,
-            "PYTHONPATH": str(ROOT),
-            "LOG_LEVEL": "WARNING",
-        }
-        service = subprocess.Popen(
-            [Path(sys.executable).with_name("todo-api"), "run", "--port", str(port), "--workers", str(options.workers)],
-            cwd=home,
-            env=environment,
-        )
-        stack.callback(service.wait)
-        stack.callback(service.terminate)
-        time.sleep(3)
-        memory: list[float] = []
-        done = threading.Event()
-        watcher = threading.Thread(target=watch, args=(service.pid, memory, done))
-        watcher.start()
-        locust = subprocess.run(
-            [
-                Path(sys.executable).with_name("locust"), "--headless", "-f", ROOT / "benchmarks/locustfile.py",
-                "--host", f"http://127.0.0.1:{port}", "-u", str(options.users), "-r", str(max(50, options.users // 10)),
-                "-t", f"{options.seconds}s", "--html", report / "report.html", "--csv", report / "load",
-                "--only-summary",
-            ],
-            env=environment,
-            check=False,
-        )  # fmt: skip
-        done.set()
-        watcher.join()
-    rows = list(csv.DictReader((report / "load_stats.csv").open()))
-    total = rows[-1]
-    print(f"requests {total['Request Count']}, failures {total['Failure Count']}")
-    print(f"p95 {total['95%']} ms, p99 {total['99%']} ms")
-
-    print(f"memory of the workers, MiB: first {memory[0]:.0f}, last {memory[-1]:.0f}, most {max(memory):.0f}")
-    return locust.returncode or int(int(total["Failure Count"]) > 0)
-
-
-def watch(pid: int, memory: list[float], done: threading.Event) -> None:
-    while not done.wait(5):
-        workers = psutil.Process(pid).children()
-        memory.append(max(worker.memory_info().rss for worker in workers) / 2**20)
+    progress = Progress(_SEED_SECONDS * options.users / _MANY + options.seconds)
+    load = run(options, progress)
+    progress.end()
+    print(text(load))
+    if options.users >= _MANY:
+        draw(load)
+        write_part("load", text(load))
+    return 0 if load.good else 1
 
 
 if __name__ == "__main__":

@@ -3,61 +3,64 @@
 Run by `make load` (benchmarks/load_test.py), which starts the service, seeds the users and reads the report.
 """
 
+import json
 import os
 import random
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 
-from locust import HttpUser, between, task
+from locust import FastHttpUser, between, task
 
 from todo_api.auth.tokens import development_token
 from todo_api.seed import seed_user
 
 _NUMBERS = count()
 _SECRET = os.environ["BETTER_AUTH_SECRET"].encode()
-_WORDS = ("groceries", "invoice", "İstanbul", "Äpfel", "牛乳", "nothing like it")
+_WORDS = ("grocery", "invoice", "landlord", "İstanbul", "äpfel", "продукты", "牛乳", "nothing like it")
+"""All but the last are in what is seeded: by stem, by part, by fold."""
 
 
-class Person(HttpUser):
-    """One of the seeded users, signed in."""
+class Person(FastHttpUser):
+    """One of the seeded users, signed in. The plain HttpUser would take as much of the machine as the service."""
 
     wait_time = between(1, 3)
 
     def on_start(self) -> None:
         user = seed_user(next(_NUMBERS), 1)
-        self.client.headers["Authorization"] = f"Bearer {development_token(user, _SECRET, None, None, 6 * 86400)}"
+        self.headers = {"Authorization": f"Bearer {development_token(user, _SECRET, None, None, 6 * 86400)}"}
         self.path = f"/api/{user}"
-        self.tasks: list[str] = []
+        self.seen: list[str] = []
         self.open_list()
 
-    def call(self, method: str, path: str, name: str, **options: Any) -> Any:
-        return self.client.request(method, self.path + path, name=name, **options)
+    def call(self, method: str, path: str, name: str, body: dict[str, Any] | None = None) -> Any:
+        return self.client.request(method, self.path + path, name=name, headers=self.headers, json=body)
 
     @task(10)
     def open_list(self) -> None:
         answer = self.call("GET", "/tasks", "list")
-        if answer.ok:
-            self.tasks = [each["id"] for each in answer.json()["data"]]
+        if answer.status_code == 200:
+            self.seen = [each["id"] for each in json.loads(answer.content)["data"]]
 
     @task(2)
     def search(self) -> None:
-        self.call("GET", "/tasks", "search", params={"search": random.choice(_WORDS), "status": "pending"})
+        self.call("GET", f"/tasks?search={quote(random.choice(_WORDS))}&status=pending", "search")
 
     @task(3)
     def add(self) -> None:
         body = {"title": f"Buy {random.randint(1, 9)} breads", "tags": ["shopping", "home"], "due_date": "2026-12-24"}
-        self.call("POST", "/tasks", "create", json=body)
+        self.call("POST", "/tasks", "create", body)
 
     @task(4)
     def tick_off(self) -> None:
-        if self.tasks:
-            self.call("PATCH", f"/tasks/{random.choice(self.tasks)}/complete", "complete", json={"completed": True})
+        if self.seen:
+            self.call("PATCH", f"/tasks/{random.choice(self.seen)}/complete", "complete", {"completed": True})
 
     @task(2)
     def edit(self) -> None:
-        if self.tasks:
+        if self.seen:
             body = {"title": f"Edited {random.randint(1, 99)}", "priority": random.choice(["High", "Low"])}
-            self.call("PATCH", f"/tasks/{random.choice(self.tasks)}", "edit", json=body)
+            self.call("PATCH", f"/tasks/{random.choice(self.seen)}", "edit", body)
 
     @task(3)
     def autocomplete(self) -> None:

@@ -54,7 +54,7 @@ async def main() -> None:
     bare = await microseconds(answer)
     logs.configure(load_settings(SETTINGS, Path()))
     for kept in (None, metrics):
-        observed = await microseconds(Observe(answer, pseudonyms, kept, server_timing=False))
+        observed = await microseconds(Observe(answer, pseudonyms, kept))
         print(f"a line a request, metrics {'on ' if kept else 'off'}  {observed - bare:5.1f} µs")
 
 

@@ -1,0 +1,116 @@
+"""Who is compared, and how each is started: one worker, at most 15 connections, on the same database and data.
+
+Nobody writes a log line for a request. The service runs as `todo-api run` does, without its rate limit; the floor and
+FastAPI run on Granian with the same options; Fastify on Node. All but the floor verify HS256 tokens; the service and
+Fastify remember the verified ones, as both come; FastAPI's PyJWT verifies each time, as it comes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import httpx
+from tests.service import free_port
+
+from benchmarks.floor import FIRST_PAGE
+from benchmarks.page import ROOT
+from benchmarks.processes import Family
+from todo_api.db.statement import Statement
+from todo_api.tags import repository as tags
+from todo_api.tasks import statements
+from todo_api.tasks.listing import statement
+
+SECRET: Final = "a-secret-for-the-benchmarks-0123456789"
+NAMES: Final = ("service", "floor", "fastify", "fastapi")
+PROGRAM: Final = ROOT / ".bench/bin/todo-api"
+"""Installed without what benchmarks and tests need: its libraries would import numpy and pydantic where they are."""
+_START_SECONDS: Final = 30
+
+LIST: Final = statement(FIRST_PAGE)
+_STATEMENTS: Final[dict[str, Statement]] = {
+    "list": LIST,
+    "create": statements.create(tagged=True),
+    "get": statements.GET,
+    "update": statements.update(frozenset({"title", "tags"})),
+    "toggle": statements.update(frozenset({"toggled"})),
+    "tags": tags._LIST,
+}
+"""For Fastify, which has the service's own SQL; the floor imports it."""
+
+
+class Contender:
+    def __init__(self, name: str, port: int, family: Family) -> None:
+        self.name = name
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.family = family
+
+
+def service_environment(url: str) -> dict[str, str]:
+    return {
+        **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        "DATABASE_URL": url,
+        "BETTER_AUTH_SECRET": SECRET,
+        "PYTHONPATH": str(ROOT),
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def service_command(port: int) -> list[str]:
+    return [str(PROGRAM), "run", "--port", str(port)]
+
+
+def _commands(port: int) -> Mapping[str, list[str]]:
+    granian = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port), "--no-ws", "--http", "1"]
+    return {
+        "service": service_command(port),
+        "floor": [*granian, "--log-level", "error", "benchmarks.floor:app"],
+        "fastify": ["node", str(ROOT / "benchmarks/fastify/server.mjs")],
+        "fastapi": [*granian, "--log-level", "error", "benchmarks.conventional:app"],
+    }
+
+
+@contextmanager
+def contender(name: str, url: str, directory: Path) -> Iterator[Contender]:
+    port = free_port()
+    parts = urlsplit(url)
+    statements = directory / "statements.json"
+    statements.write_text(
+        json.dumps({key: {"sql": each.sql, "names": each.names} for key, each in _STATEMENTS.items()})
+    )
+    environment = service_environment(url) | {
+        "RATE_LIMIT": "off",
+        "PORT": str(port),
+        "PGHOST": unquote(parse_qs(parts.query)["host"][0]),
+        "PGDATABASE": parts.path[1:],
+        "STATEMENTS": str(statements),
+    }
+    log = directory / f"{name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(_commands(port)[name], cwd=directory, env=environment, stdout=output, stderr=output)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/api/x/tasks", process, log)
+        yield Contender(name, port, Family(process.pid))
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Until something answers, whatever it says: nobody has given it a token."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            httpx.get(url, timeout=5)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{process.args!r} does not answer: {log.read_text()[-2000:]}")

@@ -1,0 +1,113 @@
+"""The requests that are compared, made beforehand: `SAMPLE` users of the seeded ones, in a fixed random order."""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Final
+
+import httpx
+from msgspec import Struct
+
+from benchmarks.contenders import NAMES, SECRET, Contender
+from benchmarks.load import MakeRequest, request
+from todo_api.auth.tokens import development_token
+from todo_api.seed import rows_of, seed_user
+
+USERS: Final = 1000
+TASKS: Final = 200
+SAMPLE: Final = 500
+"""Of the users; half, so that tokens are met again."""
+_REQUESTS: Final = 2000
+_KNOWN: Final = 300
+_CREATE: Final = (
+    b'{"title":"Buy milk and bread","description":"Two litres","priority":"High","tags":["home","shopping"]}'
+)
+
+
+class Operation(Struct, frozen=True):
+    name: str
+    status: int
+    """That every answer must have."""
+    requests: Callable[[Contender], MakeRequest]
+    asked: frozenset[str] = frozenset(NAMES)
+
+
+@cache
+def token(number: int) -> str:
+    return development_token(seed_user(number, 1), SECRET.encode(), None, None, 86400)
+
+
+@cache
+def _ids(number: int) -> list[str]:
+    return [str(row.id) for row in rows_of(number, TASKS, 1)]
+
+
+def _made(method: str, path: str, bodies: Sequence[bytes] = (b"",)) -> Callable[[Contender], MakeRequest]:
+    chance = random.Random(1)
+    requests = []
+    for at in range(_REQUESTS):
+        number = chance.randrange(SAMPLE)
+        target = path.format(user=seed_user(number, 1), id=chance.choice(_ids(number)))
+        requests.append(request(method, target, token(number), bodies[at % len(bodies)]))
+    return lambda _: lambda number: requests[number % len(requests)]
+
+
+def _known(path: str) -> Callable[[Contender], MakeRequest]:
+    """With the ETag of what is there now, which is asked for first."""
+
+    def make(who: Contender) -> MakeRequest:
+        chance = random.Random(2)
+        requests = []
+        with httpx.Client(base_url=who.url) as client:
+            for _ in range(_KNOWN):
+                number = chance.randrange(SAMPLE)
+                target = path.format(user=seed_user(number, 1), id=chance.choice(_ids(number)))
+                tag = client.get(target, headers={"Authorization": f"Bearer {token(number)}"}).headers["etag"]
+                requests.append(request("GET", target, token(number), If_None_Match=tag))
+        return lambda number: requests[number % len(requests)]
+
+    return make
+
+
+def operations() -> list[Operation]:
+    changes = [f'{{"title":"Changed {n}","tags":["home","t{n % 7}"]}}'.encode() for n in range(_REQUESTS)]
+    one = "/api/{user}/tasks/{id}"
+    return [
+        Operation("list of 50", 200, _made("GET", "/api/{user}/tasks")),
+        Operation("304 for a list", 304, _known("/api/{user}/tasks"), frozenset({"service"})),
+        Operation("get", 200, _made("GET", one)),
+        Operation("304 for a task", 304, _known(one), frozenset({"service"})),
+        Operation("create with two tags", 201, _made("POST", "/api/{user}/tasks", [_CREATE])),
+        Operation("update", 200, _made("PATCH", one, changes)),
+        Operation("toggle", 200, _made("PATCH", f"{one}/complete")),
+        Operation("tags", 200, _made("GET", "/api/{user}/tags")),
+        # The floor checks nobody's token, and so refuses nobody.
+        Operation("403", 403, _made("GET", "/api/another/tasks"), frozenset(NAMES) - {"floor"}),
+    ]
+
+
+def check_alike(contenders: Sequence[Contender]) -> None:
+    """That all give the same answers, but for how instants are written and what only some tell.
+
+    Raises:
+        RuntimeError: two differ.
+    """
+    headers = {"Authorization": f"Bearer {token(0)}"}
+    for path in ("tasks", f"tasks/{_ids(0)[0]}", "tags"):
+        answers = {
+            who.name: _comparable(httpx.get(f"{who.url}/api/{seed_user(0, 1)}/{path}", headers=headers).json())
+            for who in contenders
+        }
+        if len({json.dumps(answer, sort_keys=True) for answer in answers.values()}) > 1:
+            raise RuntimeError(f"{path} is not answered alike: {answers}")
+
+
+def _comparable(answer: Any) -> Any:
+    match answer:
+        case dict():
+            return {key: _comparable(value) for key, value in answer.items() if not key.endswith(("_at", "_cursor"))}
+        case list():
+            return [_comparable(each) for each in answer]
+        case _:
+            return answer

@@ -1,0 +1,57 @@
+"""`docs/performance.md`: parts that programs write, in prose that people write.
+
+A part stands between `<!-- part NAME, written by PROGRAM -->` and `<!-- end -->`; a program replaces its own alone.
+"""
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import psutil
+
+ROOT: Final = Path(__file__).parents[1]
+PAGE: Final = ROOT / "docs/performance.md"
+Part = Literal["side-by-side", "targets", "load", "growth", "start"]
+
+
+def write_part(part: Part, text: str, page: Path = PAGE) -> None:
+    """Replaces the part's text.
+
+    Raises:
+        ValueError: the page has no such part, or two.
+    """
+    pattern = re.compile(rf"(<!-- part {part}\b[^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
+    written, count = pattern.subn(lambda found: f"{found[1]}\n{text.strip()}\n\n{found[2]}", page.read_text())
+    if count != 1:
+        raise ValueError(f"{page.name} has {count} parts named {part}")
+    page.write_text(written)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], words: int = 1) -> str:
+    """In Markdown; the first `words` columns are words, the others figures."""
+    rule = ["---"] * words + ["--:"] * (len(head) - words)
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in (head, rule, *rows))
+
+
+def machine(postgres: str) -> str:
+    """What the figures were taken on; `postgres` is its version."""
+    cores = os.cpu_count()
+    memory = psutil.virtual_memory().total / 2**30
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}: {cores} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}; "
+        f"Python {platform.python_version()}, PostgreSQL {postgres}, Node {node.removeprefix('v') or 'none'}"
+    )
+
+
+def load_average() -> str:
+    return f"{os.getloadavg()[0]:.1f}"
+
+
+def verdict(met: bool) -> str:  # noqa: FBT001 - it is what the function is about
+    return "met" if met else "**not met**"
