@@ -102,9 +102,15 @@ def test_a_killed_service_leaves_no_worker(tmp_path: Path) -> None:
     with embedded(tmp_path, "--workers", "2") as service:
         children = psutil.Process(service.process.pid).children()
         workers = [child.pid for child in children if child.name() != "postgres"]
+        (postgres,) = (child for child in children if child.name() == "postgres")
         assert len(workers) == 2
         os.kill(service.process.pid, signal.SIGKILL)
-        assert all(gone(worker) for worker in workers)
+        try:
+            assert all(gone(worker) for worker in workers)
+        finally:
+            # The next start on its data would stop it.
+            postgres.send_signal(signal.SIGINT)
+            postgres.wait(10)
 
 
 def test_a_second_start_on_the_same_data_says_so_in_one_line(tmp_path: Path) -> None:
