@@ -1,13 +1,12 @@
 """A bad network between clients and the service. What becomes of a request is said in its own header `X-Fate`."""
 
 import asyncio
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 import msgspec
+
+from tests.background import Background
 
 Fate = Literal["answered", "request lost", "answer lost", "late", "twice"]
 FATES: Final[tuple[Fate, ...]] = get_args(Fate)
@@ -31,15 +30,13 @@ class Delivery(NamedTuple):
         return msgspec.json.decode(self.answer)
 
 
-class Network:
+class Network(Background):
     """Takes one request per connection to the service at `port`."""
 
     def __init__(self, port: int) -> None:
+        super().__init__()
         self._service_port = port
-        self._started = threading.Event()
-        self._connections: set[asyncio.Task[None]] = set()
         self.deliveries: list[Delivery] = []
-        self.port = 0
 
     @property
     def url(self) -> str:
@@ -48,33 +45,19 @@ class Network:
     def settle(self, seconds: float = 20) -> None:
         """Waits until nothing is on its way."""
         deadline = time.monotonic() + seconds
-        while self._connections:
+        while self._accepted:
             assert time.monotonic() < deadline, "a request is on its way for too long"
             time.sleep(0.002)
 
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._done = asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=256)
-        self.port = server.sockets[0].getsockname()[1]
-        self._started.set()
-        await self._done.wait()
-        server.close()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+    async def _end(self) -> None:
+        """What is on its way arrives."""
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            lines = head.decode("latin-1").split("\r\n")
-            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-            body = await reader.readexactly(int(headers.get("content-length", 0)))
-            await self._meet_fate(lines[0], headers, head + body, writer)
-        finally:
-            self._connections.discard(task)
-            writer.close()
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        await self._meet_fate(lines[0], headers, head + body, writer)
 
     async def _meet_fate(self, line: str, headers: dict[str, str], sent: bytes, client: asyncio.StreamWriter) -> None:
         match headers.get("x-fate", "answered"):
@@ -112,22 +95,3 @@ class Network:
         body = sent.partition(b"\r\n\r\n")[2]
         self.deliveries.append(Delivery(method, path, headers, body, status, answered, content))
         return answer if complete else b""
-
-    def start(self) -> None:
-        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
-        self._thread.start()
-        assert self._started.wait(10)
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._done.set)
-        self._thread.join(10)
-
-
-@contextmanager
-def network(port: int) -> Iterator[Network]:
-    proxy = Network(port)
-    proxy.start()
-    try:
-        yield proxy
-    finally:
-        proxy.stop()

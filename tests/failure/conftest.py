@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.client import Person, fresh_user
-from tests.failure.proxy import Proxy, proxied, socket_of
+from tests.failure.proxy import Proxy, socket_of
 from tests.service import Service, running
 
 
 @pytest.fixture(scope="module")
 def proxy(database_url: str) -> Iterator[Proxy]:
-    with proxied(socket_of(database_url)) as proxy:
+    with Proxy(socket_of(database_url)) as proxy:
         yield proxy
 
 

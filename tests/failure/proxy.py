@@ -5,11 +5,11 @@ import contextlib
 import socket
 import ssl
 import struct
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.background import Background
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 _SSL_REQUEST = struct.pack("!II", 8, 80877103)
@@ -34,18 +34,16 @@ class _Pair:
         self.server.close()
 
 
-class Proxy:
+class Proxy(Background):
     """In front of a server, on a port of its own. What it is told holds until it is told otherwise."""
 
     def __init__(self, upstream: str | int | list[int], tls: ssl.SSLContext | None = None) -> None:
         """`upstream`: the path of a Unix socket, or ports, each connection going to the next that takes it."""
+        super().__init__()
         self._upstream = upstream
         self._tls = tls
         self._turn = 0
         self._pairs: set[_Pair] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._started = threading.Event()
-        self.port = 0
         self.to_server_bytes = 0
         self.accept_delay = 0.0
         """Seconds that a new connection waits before anything goes through."""
@@ -92,29 +90,9 @@ class Proxy:
 
     # In its own.
 
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._done = asyncio.Event()
-        await self._open()
-        self._started.set()
-        await self._done.wait()
-        await self._close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _open(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _close(self) -> None:
-        self._server.close()
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # One side may be gone, which is what this is for.
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             await asyncio.sleep(self.accept_delay)
             if self._tls is not None:
                 assert await reader.readexactly(8) == _SSL_REQUEST
@@ -128,10 +106,6 @@ class Proxy:
             finally:
                 self._pairs.discard(pair)
                 pair.end()
-        except (OSError, asyncio.IncompleteReadError):
-            writer.close()  # one side is gone, which is what this is for
-        finally:
-            self._tasks.discard(task)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if isinstance(self._upstream, str):
@@ -169,25 +143,6 @@ class Proxy:
         if not pair.frozen:
             pair.client.close()
 
-    def start(self) -> None:
-        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
-        self._thread.start()
-        assert self._started.wait(10)
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._done.set)
-        self._thread.join(10)
-
 
 def socket_of(database_url: str) -> str:
     return unquote(parse_qs(urlsplit(database_url).query)["host"][0]) + "/.s.PGSQL.5432"
-
-
-@contextmanager
-def proxied(upstream: str | int | list[int], tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
-    proxy = Proxy(upstream, tls)
-    proxy.start()
-    try:
-        yield proxy
-    finally:
-        proxy.stop()

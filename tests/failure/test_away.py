@@ -11,7 +11,7 @@ import pytest
 
 from tests.client import Person, fresh_user
 from tests.failure.postgres import Postgres, own_postgres
-from tests.failure.proxy import proxied
+from tests.failure.proxy import Proxy
 from tests.service import Service, running
 
 
@@ -76,7 +76,7 @@ def test_a_restart_is_a_slow_answer(ann: Person, postgres: Postgres) -> None:
 
 def test_readiness_asks_a_database_that_answered_no_more(ann: Person, postgres: Postgres, tmp_path: Path) -> None:
     with (
-        proxied(postgres.port) as proxy,
+        Proxy(postgres.port) as proxy,
         running(tmp_path, {"DATABASE_URL": proxy.url}) as service,
         Person(service.url, ann.user_id) as person,
     ):
@@ -97,7 +97,7 @@ def seconds_until_503(person: Person) -> None:
 
 
 def test_a_database_that_takes_3_s_to_accept_is_a_slow_answer(postgres: Postgres, tmp_path: Path) -> None:
-    with proxied(postgres.port) as proxy:
+    with Proxy(postgres.port) as proxy:
         proxy.accept_delay = 3
         service = Service(tmp_path, {"DATABASE_URL": proxy.url})
         try:

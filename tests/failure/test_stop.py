@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.failure.load import Load
-from tests.failure.proxy import proxied
+from tests.failure.proxy import Proxy
 from tests.service import Service, free_port, running
 
 
@@ -46,7 +46,7 @@ def test_a_stop_behind_a_balancer_loses_nothing(settings: dict[str, str], tmp_pa
     with (
         running(tmp_path, settings) as one,
         running(tmp_path, settings) as other,
-        proxied([one.port, other.port]) as balancer,
+        Proxy([one.port, other.port]) as balancer,
     ):
         load = Load(f"http://127.0.0.1:{balancer.port}")
         with load.running():

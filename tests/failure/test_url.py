@@ -15,11 +15,11 @@ from cryptography.x509.oid import NameOID
 
 from tests.cli.program import todo_api
 from tests.client import Person, fresh_user
-from tests.failure.proxy import proxied, socket_of
+from tests.failure.proxy import Proxy, socket_of
 from tests.service import Service, free_port
-from todo_api.config import SettingsError
 from todo_api.db.migrations import connect_directly
 from todo_api.db.url import connect_arguments, is_pooler
+from todo_api.values import SettingsError
 
 NEON = "ep-cool-darkness-a1b2c3d4.eu-central-1.aws.neon.tech"
 
@@ -155,7 +155,7 @@ def test_tls_is_verified_against_the_systems_authorities(
     database_url: str, tmp_path: Path, authority: Authority, known: bool
 ) -> None:
     right = known and authority.certificate.stem == "localhost"
-    with proxied(socket_of(database_url), authority.server) as proxy:
+    with Proxy(socket_of(database_url), authority.server) as proxy:
         url = f"postgres://postgres@localhost:{proxy.port}/postgres?sslmode=require&channel_binding=require"
         system = {"SSL_CERT_FILE": str(authority.certificate)} if known else {}
         service = Service(tmp_path, {"DATABASE_URL": url, **system})

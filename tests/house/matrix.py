@@ -16,7 +16,7 @@ from tests.auth.test_guard import routes
 from tests.client import Person, fresh_user
 from tests.hostile.cases import CASES
 from tests.service import running
-from tests.wire import Wire, wire
+from tests.wire import Wire
 from todo_api.auth.middleware import PUBLIC
 from todo_api.db.embedded import embedded_postgres
 from todo_api.db.migrations import alembic_config
@@ -113,7 +113,7 @@ def _written(page: str, name: str, table: str) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True) as home:
         Path(home).chmod(0o755)
-        with embedded_postgres(Path(home), {"fsync": "off"}) as url, wire(url) as proxy:
+        with embedded_postgres(Path(home), {"fsync": "off"}) as url, Wire(url) as proxy:
             alembic.upgrade(alembic_config(url), "head")
             with running(Path(home), {"DATABASE_URL": proxy.url, **ONE_CONNECTION}) as service:
                 table = matrix(service.url, proxy)

@@ -10,7 +10,7 @@ import pytest
 from tests.client import Person
 from tests.house.matrix import ONE_CONNECTION, PAGE, cases, matrix, tables_of
 from tests.service import running
-from tests.wire import wire
+from tests.wire import Wire
 
 WRITE = "write it anew with `.venv/bin/python -m tests.house.matrix`"
 ROUNDS = 150
@@ -23,7 +23,7 @@ def documented() -> dict[str, str]:
 
 def test_the_matrix_is_the_documented_one(documented: dict[str, str], database_url: str, tmp_path: Path) -> None:
     with (
-        wire(database_url) as proxy,
+        Wire(database_url) as proxy,
         running(tmp_path, {"DATABASE_URL": proxy.url, **ONE_CONNECTION}) as service,
     ):
         table = matrix(service.url, proxy)

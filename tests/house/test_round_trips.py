@@ -10,7 +10,7 @@ import pytest
 from tests.client import Person, fresh_user
 from tests.house.day import steps
 from tests.service import running
-from tests.wire import Wire, wire
+from tests.wire import Wire
 
 PER_ROUND = Counter(operation for operation, _ in steps())
 MOST_ROUNDS = 40
@@ -18,7 +18,7 @@ MOST_ROUNDS = 40
 
 @pytest.fixture(scope="module")
 def proxy(database_url: str) -> Iterator[Wire]:
-    with wire(database_url) as proxy:
+    with Wire(database_url) as proxy:
         yield proxy
 
 

@@ -33,10 +33,8 @@ class MuteWire(Wire):
 
 @pytest.fixture
 def mute_wire(database_url: str) -> Iterator[MuteWire]:
-    wire = MuteWire(database_url)
-    wire.start()
-    yield wire
-    wire.stop()
+    with MuteWire(database_url) as wire:
+        yield wire
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.client import Json, Person, fresh_user, token_for
-from tests.network import FATES, Network, network
+from tests.network import FATES, Network
 from tests.service import Service
 
 RACERS = 100
@@ -91,7 +91,7 @@ async def retriers(net: Network, user: str) -> list[httpx.Response]:
 
 
 def test_50_parallel_posts_with_one_key_make_one_task_though_connections_are_cut(service: Service) -> None:
-    with Person(service.url, fresh_user("ann")) as ann, network(service.port) as net:
+    with Person(service.url, fresh_user("ann")) as ann, Network(service.port) as net:
         answers = anyio.run(retriers, net, ann.user_id)
         net.settle()
         assert len(answers) == RETRIERS

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from tests.client import Json, fresh_user, token_for
-from tests.network import FATES, Network, network
+from tests.network import FATES, Network
 from tests.safety.ledger import Ledger, Sent
 from tests.service import Service, free_port
 
@@ -206,7 +206,7 @@ def test_no_edit_vanishes_and_no_task_appears_twice(database_url: str, tmp_path:
     TwoDevices.start = staticmethod(start)
     TwoDevices.service = start()
     try:
-        with network(TwoDevices.service.port) as TwoDevices.net:
+        with Network(TwoDevices.service.port) as TwoDevices.net:
             run_state_machine_as_test(TwoDevices, settings=_SETTINGS)
     finally:
         TwoDevices.service.stop()
