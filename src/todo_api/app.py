@@ -18,7 +18,7 @@ from todo_api.auth.keys import shared_secrets
 from todo_api.auth.middleware import Guard
 from todo_api.auth.tokens import Expected
 from todo_api.auth.verifier import Verifier
-from todo_api.config import Settings, SettingsError, load_settings
+from todo_api.config import Settings, load_settings
 from todo_api.db.engine import Database
 from todo_api.drain import Drain
 from todo_api.edge import Edge
@@ -31,6 +31,7 @@ from todo_api.requests import StrictRequest
 from todo_api.tags.controller import TagController
 from todo_api.tasks.controller import TaskController
 from todo_api.throttle import Throttle
+from todo_api.values import SettingsError
 
 _FOLLOW_SECONDS: Final = 0.5
 

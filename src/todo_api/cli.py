@@ -12,10 +12,11 @@ import click
 import msgspec
 from litestar.cli.main import litestar_group
 
-from todo_api.config import Settings, SettingsError, load_settings
+from todo_api.config import Settings, load_settings
 from todo_api.db.embedded import EmbeddedError, embedded_postgres
 from todo_api.db.url import connect_arguments
 from todo_api.server import PortTaken, serve
+from todo_api.values import SettingsError
 
 _COMMANDS: Final = "todo_api.commands"
 """All others. Workers are forked from `run`, where Alembic and the like would take 10 MB of each."""

@@ -17,11 +17,11 @@ from litestar import Litestar
 from todo_api import check
 from todo_api.auth.tokens import USER_ID, development_token
 from todo_api.cli import PROGRAM, database_url, settings_of_now
-from todo_api.config import SettingsError
 from todo_api.db import distribute
 from todo_api.db.migrations import alembic_config
 from todo_api.docs import document
 from todo_api.seed import seed_database
+from todo_api.values import SettingsError
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

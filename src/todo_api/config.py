@@ -1,24 +1,14 @@
 """Settings: the only reader of the environment."""
 
-import os
-import re
-import secrets
-from base64 import b64decode
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, cast
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 from dotenv import dotenv_values
-from jwt import InvalidKeyError
-from jwt.algorithms import HMACAlgorithm
 
-MINIMUM_SECRET_BYTES: Final = 32
-_EXAMPLE_SECRET: Final = "the-value-that-better-auth-has-32-bytes-or-more"  # noqa: S105 - it is refused
+from todo_api import values as read
+
 VARIABLES: Final = (
     "ENVIRONMENT",
     "DATABASE_URL",
@@ -46,11 +36,6 @@ VARIABLES: Final = (
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 _EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - in a container, that is the point
-_KEY_MATERIAL = re.compile(r"-----BEGIN |^ssh-|^\s*\{")
-
-
-class SettingsError(Exception):
-    """A value that stops the start: one line that names the variable and says what to do."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,218 +80,30 @@ def load_settings(environ: Mapping[str, str], directory: Path) -> Settings:
     if values.get("ENVIRONMENT") != "production":
         on_file = dotenv_values(directory / ".env", interpolate=False)
         values = {name: value for name, value in on_file.items() if value and value.strip()} | values
-    production = _one_of(values, "ENVIRONMENT", "development", "production") == "production"
+    production = read.one_of(values, "ENVIRONMENT", "development", "production") == "production"
     home = Path(values.get("TODO_API_HOME", ".todo-api"))
     home = home if home.is_absolute() else directory / home
-    issuer = _better_auth_origin(values, production=production)
-    jwks_url = _jwks_url(values, issuer, production=production)
+    issuer = read.better_auth_origin(values, production=production)
+    jwks_url = read.jwks_url(values, issuer, production=production)
     return Settings(
         production=production,
-        database_url=_database_url(values, required=production),
-        secrets=_secrets(values, home, production=production, required=production and jwks_url is None),
-        jwt_issuer=_claim(values, "JWT_ISSUER", issuer, required=production),
-        jwt_audience=_claim(values, "JWT_AUDIENCE", None, required=production),
+        database_url=read.database_url(values, required=production),
+        secrets=read.secrets(values, home, production=production, required=production and jwks_url is None),
+        jwt_issuer=read.claim(values, "JWT_ISSUER", issuer, required=production),
+        jwt_audience=read.claim(values, "JWT_AUDIENCE", None, required=production),
         jwks_url=jwks_url,
-        allowed_origins=_origins(values, production=production),
+        allowed_origins=read.origins(values, production=production),
         host=values.get("HOST", _EVERY_ADDRESS if production else "127.0.0.1"),
-        port=_integer(values, "PORT", default=8000, low=1, high=65535),
-        workers=_integer(values, "WEB_CONCURRENCY", default=1, low=1, high=256),
-        log_level=cast(LogLevel, _one_of(values, "LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")),
-        db_pool_size=_integer(values, "DB_POOL_SIZE", default=5, low=1, high=1000),
-        db_max_overflow=_integer(values, "DB_MAX_OVERFLOW", default=10, low=0, high=1000),
-        drain_seconds=_integer(values, "DRAIN_SECONDS", default=5 if production else 0, low=0, high=60),
+        port=read.integer(values, "PORT", default=8000, low=1, high=65535),
+        workers=read.integer(values, "WEB_CONCURRENCY", default=1, low=1, high=256),
+        log_level=cast(LogLevel, read.one_of(values, "LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")),
+        db_pool_size=read.integer(values, "DB_POOL_SIZE", default=5, low=1, high=1000),
+        db_max_overflow=read.integer(values, "DB_MAX_OVERFLOW", default=10, low=0, high=1000),
+        drain_seconds=read.integer(values, "DRAIN_SECONDS", default=5 if production else 0, low=0, high=60),
         home=home,
-        rate_limit=_rate_limit(values),
-        docs_enabled=_one_of(values, "DOCS_ENABLED", "true", "false") == "true",
-        metrics_token=_metrics_token(values),
-        server_timing=_one_of(values, "SERVER_TIMING", "false", "true") == "true",
-        tracing_endpoint=_tracing_endpoint(values),
+        rate_limit=read.rate_limit(values),
+        docs_enabled=read.one_of(values, "DOCS_ENABLED", "true", "false") == "true",
+        metrics_token=read.metrics_token(values),
+        server_timing=read.one_of(values, "SERVER_TIMING", "false", "true") == "true",
+        tracing_endpoint=read.tracing_endpoint(values),
     )
-
-
-def _one_of(values: Mapping[str, str], name: str, default: str, *others: str) -> str:
-    value = values.get(name, default)
-    if value not in (default, *others):
-        raise SettingsError(f"{name} is {value!r}: set it to one of {', '.join((default, *others))}")
-    return value
-
-
-def _integer(values: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:
-    value = values.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
-        raise SettingsError(f"{name} is {value!r}: set it to a whole number from {low} to {high}")
-    return int(value)
-
-
-def _rate_limit(values: Mapping[str, str]) -> tuple[int, int] | None:
-    value = values.get("RATE_LIMIT", "50/100")
-    if value == "off":
-        return None
-    if not (parts := re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", value)):
-        raise SettingsError(f"RATE_LIMIT is {value!r}: set it to requests a second and burst, like 50/100, or to off")
-    return int(parts[1]), int(parts[2])
-
-
-def _claim(values: Mapping[str, str], name: str, default: str | None, *, required: bool) -> str | None:
-    value = values.get(name, default)
-    if required and value is None:
-        what = {"JWT_ISSUER": "iss", "JWT_AUDIENCE": "aud"}[name]
-        raise SettingsError(f"{name} is missing: in production, set it to the `{what}` that Better Auth's tokens carry")
-    return value
-
-
-def _better_auth_origin(values: Mapping[str, str], *, production: bool) -> str | None:
-    """Better Auth's own `BETTER_AUTH_URL`; its tokens carry the origin as `iss`, without a slash at the end."""
-    url = values.get("BETTER_AUTH_URL")
-    if url is None:
-        return None
-    parts = _web_address("BETTER_AUTH_URL", url, production=production)
-    if parts.path not in ("", "/") or parts.query:
-        raise SettingsError(
-            f"BETTER_AUTH_URL is {url!r}: write scheme://host[:port] without a path; "
-            "if the keys are not at /api/auth/jwks there, set JWT_JWKS_URL too"
-        )
-    return f"{parts.scheme}://{parts.netloc}".lower()
-
-
-def _jwks_url(values: Mapping[str, str], issuer: str | None, *, production: bool) -> str | None:
-    url = values.get("JWT_JWKS_URL")
-    if url is None:
-        return None if issuer is None else f"{issuer}/api/auth/jwks"
-    _web_address("JWT_JWKS_URL", url, production=production)
-    return url
-
-
-def _web_address(name: str, url: str, *, production: bool) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and parts.port != 0 and not (parts.username or parts.password or parts.fragment)
-    except ValueError:
-        usable = False
-    if not usable or parts.scheme not in ("http", "https") or re.search(r"[^!-~]", url):
-        raise SettingsError(f"{name} is no web address: write it like https://app.example, without user and password")
-    if production and parts.scheme != "https":
-        raise SettingsError(f"{name} is {url!r}: in production only https is allowed")
-    return parts
-
-
-def _split(address: str) -> SplitResult | None:
-    """None where it is no address at all."""
-    try:
-        parts = urlsplit(address)
-        usable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return None
-    return parts if usable else None
-
-
-def _database_url(values: Mapping[str, str], *, required: bool) -> str | None:
-    url = values.get("DATABASE_URL")
-    if url is None:
-        if required:
-            raise SettingsError("DATABASE_URL is missing: in production, set it to the URL from Neon's console")
-        return None
-    if not re.match(r"postgres(?:ql)?://", url):
-        raise SettingsError("DATABASE_URL is not a PostgreSQL URL: it must begin with postgresql:// or postgres://")
-    return url
-
-
-def _secrets(values: Mapping[str, str], home: Path, *, production: bool, required: bool) -> tuple[bytes, ...]:
-    value = values.get("BETTER_AUTH_SECRET")
-    if value is None:
-        if required:
-            raise SettingsError(
-                "BETTER_AUTH_SECRET is missing: set it to the secret that Better Auth has, "
-                "or set BETTER_AUTH_URL to verify with Better Auth's public keys"
-            )
-        if production:
-            return ()
-        value = _development_secret(home)
-    return tuple(_secret(secret) for secret in value.split(","))
-
-
-def _secret(text: str) -> bytes:
-    if text == _EXAMPLE_SECRET:
-        raise SettingsError(
-            "BETTER_AUTH_SECRET is the example of our documents, which everybody knows: "
-            "make one with `openssl rand -base64 32` and give it to Better Auth too"
-        )
-    if text != text.strip():
-        raise SettingsError("BETTER_AUTH_SECRET has white space around a secret: remove it")
-    try:
-        secret = text.encode()
-    except UnicodeEncodeError:
-        raise SettingsError("BETTER_AUTH_SECRET is not UTF-8: Better Auth reads it as text") from None
-    if len(secret) < MINIMUM_SECRET_BYTES:
-        raise SettingsError(
-            f"BETTER_AUTH_SECRET has a secret shorter than {MINIMUM_SECRET_BYTES} bytes: "
-            "make one with `openssl rand -base64 32` and give it to Better Auth too"
-        )
-    if _is_key_material(text):
-        raise SettingsError("BETTER_AUTH_SECRET holds a key file: it takes the shared secret, not a PEM, DER or JWK")
-    return secret
-
-
-def _is_key_material(text: str) -> bool:
-    """A public key as a shared secret would let everybody sign."""
-    try:
-        HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(text)
-    except InvalidKeyError:
-        return True
-    try:
-        load_der_public_key(b64decode(text, validate=True))
-    except (ValueError, UnsupportedAlgorithm):
-        return _KEY_MATERIAL.search(text) is not None
-    return True
-
-
-def _metrics_token(values: Mapping[str, str]) -> str | None:
-    token = values.get("METRICS_TOKEN")
-    if token is not None and not re.fullmatch(r"[!-~]{16,256}", token):
-        raise SettingsError("METRICS_TOKEN is not 16 to 256 printable characters: make one with `openssl rand -hex 16`")
-    return token
-
-
-def _tracing_endpoint(values: Mapping[str, str]) -> str | None:
-    url = values.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    if url is not None and find_spec("opentelemetry") is None:
-        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT is set without OpenTelemetry: install todo-api[tracing]")
-    if url is not None and not re.fullmatch(r"https?://[!-~]+", url):
-        raise SettingsError(f"OTEL_EXPORTER_OTLP_ENDPOINT is {url!r}: write it like http://collector:4318")
-    return url
-
-
-def _development_secret(home: Path) -> str:
-    """Made once and kept in the data directory, so that tokens outlive a restart."""
-    file = home / "better-auth-secret"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        with open(file, "x", opener=_private) as new:
-            new.write(secrets.token_urlsafe(32))
-    except FileExistsError:
-        pass  # made by an earlier start
-    except OSError as error:
-        raise SettingsError(f"TODO_API_HOME is {home}, which cannot be written: {error.strerror}") from None
-    return file.read_text().strip()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, mode=0o600)
-
-
-def _origins(values: Mapping[str, str], *, production: bool) -> frozenset[str]:
-    listed = values.get("ALLOWED_ORIGINS", "" if production else "http://localhost:3000")
-    origins = [origin.strip() for origin in listed.split(",") if origin.strip()]
-    for origin in origins:
-        if origin in ("*", "null"):
-            raise SettingsError(f"ALLOWED_ORIGINS has {origin}: list the exact origins of your front ends")
-        parts = _split(origin)
-        if parts is None or parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
-            raise SettingsError(
-                f"ALLOWED_ORIGINS has {origin!r}, which is no origin: write scheme://host[:port] without a path"
-            )
-        if origin != origin.lower():
-            raise SettingsError(f"ALLOWED_ORIGINS has {origin!r}: browsers send origins in lower case, so write it so")
-        if production and parts.scheme != "https":
-            raise SettingsError(f"ALLOWED_ORIGINS has {origin!r}: in production only https origins are allowed")
-    return frozenset(origins)

@@ -19,7 +19,8 @@ README = (ROOT / "README.md").read_text()
 def test_the_settings_are_those_that_are_read() -> None:
     table = re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE)
     example = re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
-    source = re.findall(r'values(?:\.get\(|, |\[)"([A-Z_]+)"', (ROOT / "src/todo_api/config.py").read_text())
+    code = "".join((ROOT / "src/todo_api" / name).read_text() for name in ("config.py", "values.py"))
+    source = re.findall(r'values(?:\.get\(|, |\[)"([A-Z_]+)"', code)
     assert table == example == list(VARIABLES)
     assert set(source) == set(VARIABLES)
 

@@ -14,7 +14,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.client import fresh_user
 from tests.operating.production import in_production, line_of, somebody
-from todo_api.config import SettingsError, load_settings
+from todo_api.config import load_settings
+from todo_api.values import SettingsError
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

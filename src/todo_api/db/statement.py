@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.dml import UpdateBase
 
-_DIALECT: Final = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
+_DIALECT: Final = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
 
 
 class Statement:
