@@ -80,7 +80,7 @@ def _database(settings: Settings, metrics: Metrics | None) -> Any:
         app.state.drain.listen()
         follower = asyncio.create_task(_follow_parent())
         try:
-            async with sampled(metrics, database), traced(app.state.observe, settings.tracing_endpoint):
+            async with sampled(metrics, database.connections), traced(app.state.observe, settings.tracing_endpoint):
                 yield
         finally:
             follower.cancel()

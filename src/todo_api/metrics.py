@@ -18,7 +18,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from todo_api.account import WORKER
-from todo_api.db.engine import Database
 from todo_api.errors import MethodNotAllowed, MetricsTokenNeeded, send_error
 
 DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -79,9 +78,8 @@ class Metrics:
         if database_seconds:
             self._database.observe(database_seconds)
 
-    def sample(self, database: Database) -> None:
-        """Publishes what is not worth publishing in each request."""
-        size, idle, limit = database.connections()
+    def sample(self, size: int, idle: int, limit: int) -> None:
+        """Publishes the events of this worker, and its database connections: open, idle, and how many there may be."""
         in_use = size - idle
         for state, value in (("in_use", in_use), ("idle", idle), ("limit", limit)):
             self._pool.labels(state).set(value)

@@ -15,7 +15,6 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from todo_api.account import CURRENT, Account, note
-from todo_api.db.engine import Database
 from todo_api.metrics import Metrics
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -145,7 +144,7 @@ async def traced(observe: Observe, endpoint: str | None) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def sampled(metrics: Metrics | None, database: Database) -> AsyncIterator[None]:
+async def sampled(metrics: Metrics | None, connections: Callable[[], tuple[int, int, int]]) -> AsyncIterator[None]:
     """Publishes the pool and the events of this worker each second while the block runs, and at its end."""
     if metrics is None:
         yield
@@ -154,7 +153,7 @@ async def sampled(metrics: Metrics | None, database: Database) -> AsyncIterator[
 
     async def sample() -> None:
         while True:
-            metrics.sample(database)
+            metrics.sample(*connections())
             await asyncio.sleep(_SAMPLE_SECONDS)
 
     sampler = asyncio.create_task(sample())
@@ -162,4 +161,4 @@ async def sampled(metrics: Metrics | None, database: Database) -> AsyncIterator[
         yield
     finally:
         sampler.cancel()
-        metrics.sample(database)
+        metrics.sample(*connections())
