@@ -33,7 +33,7 @@ format: $(INSTALLED) ## format, and mend what the linter can mend
 
 node: $(NODE) ## install what the tests need of Node: Better Auth, the typed client's tools
 
-docs-assets: src/todo_api/scalar.js.gz ## fetch Scalar's script, so that /docs needs no CDN
+docs-assets: src/todo_api/openapi/scalar.js.gz ## fetch Scalar's script, so that /docs needs no CDN
 
 client: clients/typescript/$(PACKAGES) ## generate the typed client's types from the OpenAPI document
 	.venv/bin/todo-api openapi --output tests/house/openapi.json
@@ -65,5 +65,5 @@ $(INSTALLED): pyproject.toml pdm.lock | $(PDM)
 %/$(PACKAGES): %/package-lock.json
 	scripts/install-node-packages $*
 
-src/todo_api/scalar.js.gz: src/todo_api/scalar.py scripts/fetch-scalar
+src/todo_api/openapi/scalar.js.gz: src/todo_api/openapi/scalar.py scripts/fetch-scalar
 	scripts/fetch-scalar

@@ -23,9 +23,9 @@ from benchmarks.floor import FIRST_PAGE
 from benchmarks.page import ROOT
 from benchmarks.processes import Family
 from todo_api.db.statement import Statement
-from todo_api.tags import repository as tags
-from todo_api.tasks import statements
-from todo_api.tasks.listing import statement
+from todo_api.features.tags import repository as tags
+from todo_api.features.tasks import statements
+from todo_api.features.tasks.list_statements import statement
 
 SECRET: Final = "a-secret-for-the-benchmarks-0123456789"
 NAMES: Final = ("service", "floor", "fastify", "fastapi")

@@ -9,12 +9,12 @@ import msgspec
 
 from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
-from todo_api.tags import repository as tags
-from todo_api.tags.structs import TagWithUsage
-from todo_api.tasks import repository as tasks
-from todo_api.tasks import statements
-from todo_api.tasks.listing import Shape, statement
-from todo_api.tasks.structs import Task, TaskCreate, TaskPage, TaskUpdate
+from todo_api.features.tags import repository as tags
+from todo_api.features.tags.structs import TagWithUsage
+from todo_api.features.tasks import repository as tasks
+from todo_api.features.tasks import statements
+from todo_api.features.tasks.list_statements import Shape, statement
+from todo_api.features.tasks.structs import Task, TaskCreate, TaskPage, TaskUpdate
 
 _encode = msgspec.json.Encoder().encode
 _create = msgspec.json.Decoder(TaskCreate).decode

@@ -26,15 +26,15 @@ from benchmarks.listing import OneConnection, cpu_of
 from benchmarks.page import load_average, machine, write_part
 from benchmarks.progress import Progress
 from benchmarks.server import Server, seed, server
-from todo_api.db.engine import Database
+from todo_api.cli.seed import seed_user
+from todo_api.db.database import Database
 from todo_api.db.url import connect_arguments
-from todo_api.seed import seed_user
-from todo_api.tags.repository import TagRepository
-from todo_api.tags.structs import TagQuery
-from todo_api.tasks.paging import TaskList
-from todo_api.tasks.query import TaskQuery
-from todo_api.tasks.repository import TaskRepository
-from todo_api.tasks.structs import Task, TaskCreate, TaskUpdate
+from todo_api.features.tags.repository import TagRepository
+from todo_api.features.tags.structs import TagQuery
+from todo_api.features.tasks.list_parameters import TaskQuery
+from todo_api.features.tasks.list_repository import TaskList
+from todo_api.features.tasks.repository import TaskRepository
+from todo_api.features.tasks.structs import Task, TaskCreate, TaskUpdate
 
 USERS: Final = "1000,10000,100000"
 SIZES: Final = "100,1000,10000,100000"

@@ -23,18 +23,18 @@ from uuid import UUID
 import asyncpg
 from alembic import command as alembic
 
-from todo_api.db.embedded import embedded_postgres
-from todo_api.db.engine import Database
+from todo_api.cli.embedded_postgres import embedded_postgres
+from todo_api.db.casefold import fold, fold_title
+from todo_api.db.database import Database
 from todo_api.db.migrations import alembic_config
 from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
-from todo_api.fold import fold, fold_title
-from todo_api.tags.repository import TagRepository
-from todo_api.tags.structs import TagQuery
-from todo_api.tasks.paging import TaskList
-from todo_api.tasks.query import TaskQuery
-from todo_api.tasks.repository import TaskRepository
-from todo_api.tasks.structs import TaskCreate, TaskUpdate
+from todo_api.features.tags.repository import TagRepository
+from todo_api.features.tags.structs import TagQuery
+from todo_api.features.tasks.list_parameters import TaskQuery
+from todo_api.features.tasks.list_repository import TaskList
+from todo_api.features.tasks.repository import TaskRepository
+from todo_api.features.tasks.structs import TaskCreate, TaskUpdate
 
 SIZES = (100, 10_000, 100_000)
 NEIGHBOURS = 200

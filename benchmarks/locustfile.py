@@ -13,7 +13,7 @@ from urllib.parse import quote
 from locust import FastHttpUser, between, task
 
 from todo_api.auth.tokens import development_token
-from todo_api.seed import seed_user
+from todo_api.cli.seed import seed_user
 
 _NUMBERS = count()
 _SECRET = os.environ["BETTER_AUTH_SECRET"].encode()

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from litestar.types import ASGIApp, Message
 
-from todo_api import logs
-from todo_api.config import load_settings
-from todo_api.metrics import DIRECTORY, Metrics
-from todo_api.observe import Observe, Pseudonyms
+from todo_api.config.settings import load_settings
+from todo_api.observability import logs
+from todo_api.observability.metrics import DIRECTORY, Metrics
+from todo_api.observability.middleware import Observe, Pseudonyms
 
 REQUESTS: Final = 50_000
 SETTINGS: Final = {

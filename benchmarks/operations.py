@@ -12,7 +12,7 @@ from msgspec import Struct
 from benchmarks.contenders import NAMES, SECRET, Contender
 from benchmarks.load import MakeRequest, request
 from todo_api.auth.tokens import development_token
-from todo_api.seed import rows_of, seed_user
+from todo_api.cli.seed import rows_of, seed_user
 
 USERS: Final = 1000
 TASKS: Final = 200

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from benchmarks.contenders import LIST
 from benchmarks.operations import USERS
 from benchmarks.server import Server
-from todo_api.db.embedded import _programs
+from todo_api.cli.embedded_postgres import _programs
 
 CLIENTS: Final = 8
 THREADS: Final = 2

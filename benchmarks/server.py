@@ -11,10 +11,10 @@ import asyncpg
 from alembic import command as alembic
 
 from benchmarks.processes import Family
-from todo_api.db.embedded import embedded_postgres
+from todo_api.cli.embedded_postgres import embedded_postgres
+from todo_api.cli.seed import seed_database
 from todo_api.db.migrations import alembic_config
 from todo_api.db.url import connect_arguments
-from todo_api.seed import seed_database
 
 SHARED_BUFFERS = "1GB"
 

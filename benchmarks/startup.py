@@ -11,7 +11,7 @@ from tests.service import free_port
 
 from benchmarks.contenders import service_command, service_environment
 from benchmarks.operations import token
-from todo_api.seed import seed_user
+from todo_api.cli.seed import seed_user
 
 STARTS: Final = 5
 START_SECONDS: Final = 2.0

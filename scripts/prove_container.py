@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.service import free_port
 
 from todo_api.auth.tokens import development_token
-from todo_api.db.embedded import embedded_postgres
+from todo_api.cli.embedded_postgres import embedded_postgres
 
 ROOT: Final = Path(__file__).parents[1]
 BASE: Final = "docker.io/library/python:3.13-slim-bookworm"

@@ -12,7 +12,7 @@ from alembic import command as alembic
 
 from tests.client import Person, fresh_user
 from tests.service import Service, running
-from todo_api.db.embedded import embedded_postgres
+from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.db.migrations import alembic_config
 
 _URL = "TEST_DATABASE_URL"

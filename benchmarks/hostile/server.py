@@ -9,7 +9,7 @@ import psutil
 from alembic import command as alembic
 from tests.service import Service, running
 
-from todo_api.db.embedded import embedded_postgres
+from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.db.migrations import alembic_config
 
 

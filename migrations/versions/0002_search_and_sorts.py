@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import context, op
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-from todo_api.fold import fold, fold_title
+from todo_api.db.casefold import fold, fold_title
 
 revision: str = "0002"
 down_revision: str | None = "0001"

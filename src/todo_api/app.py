@@ -12,26 +12,26 @@ from typing import Any, Final
 from litestar import Litestar
 from litestar.types import ASGIApp
 
-from todo_api import docs
 from todo_api.auth.jwks import Jwks
 from todo_api.auth.keys import shared_secrets
 from todo_api.auth.middleware import Guard
 from todo_api.auth.tokens import Expected
 from todo_api.auth.verifier import Verifier
-from todo_api.config import Settings, load_settings
-from todo_api.db.engine import Database
-from todo_api.drain import Drain
-from todo_api.edge import Edge
-from todo_api.framing import Framing
-from todo_api.health import HealthController
-from todo_api.metrics import Metrics, MetricsPage
-from todo_api.observe import Observe, Pseudonyms, Timed, sampled, traced
-from todo_api.refusals import Refusals
-from todo_api.requests import StrictRequest
-from todo_api.tags.controller import TagController
-from todo_api.tasks.controller import TaskController
-from todo_api.throttle import Throttle
-from todo_api.values import SettingsError
+from todo_api.config.environment import SettingsError
+from todo_api.config.settings import Settings, load_settings
+from todo_api.db.database import Database
+from todo_api.features.health import HealthController
+from todo_api.features.tags.controller import TagController
+from todo_api.features.tasks.controller import TaskController
+from todo_api.http.exceptions import Refusals
+from todo_api.http.headers import Edge
+from todo_api.http.rate_limit import Throttle
+from todo_api.http.request import StrictRequest
+from todo_api.http.request_limits import Framing
+from todo_api.http.shutdown import Drain
+from todo_api.observability.metrics import Metrics, MetricsPage
+from todo_api.observability.middleware import Observe, Pseudonyms, Timed, sampled, traced
+from todo_api.openapi import document as docs
 
 _FOLLOW_SECONDS: Final = 0.5
 

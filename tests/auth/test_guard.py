@@ -13,8 +13,8 @@ from tests.client import Person, token_for
 from tests.service import OTHER_SECRET, SECRET, environment
 from todo_api.app import create_app
 from todo_api.auth.middleware import PUBLIC
-from todo_api.config import load_settings
-from todo_api.scalar import SCRIPT
+from todo_api.config.settings import load_settings
+from todo_api.openapi.scalar import SCRIPT
 
 UNAUTHENTICATED = {
     "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",

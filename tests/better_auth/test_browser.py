@@ -8,7 +8,7 @@ from tests.better_auth.frontend import BetterAuth, chromium, missing, project, r
 from tests.better_auth.test_better_auth import settings_of_the_guide
 from tests.house.test_troubleshooting import IN_THE_BROWSER, printed
 from tests.service import free_port, running
-from todo_api.scalar import SCRIPT
+from todo_api.openapi.scalar import SCRIPT
 
 
 def test_a_page_works_across_origins_another_is_refused_and_scalar_sends_a_request(

@@ -13,8 +13,8 @@ from alembic import command as alembic
 from tests.cli.program import todo_api
 from tests.house.test_migrations import empty, run
 from tests.service import SECRET
-from todo_api.check import findings, keys
-from todo_api.config import load_settings
+from todo_api.cli.check import findings, keys
+from todo_api.config.settings import load_settings
 from todo_api.db.migrations import alembic_config
 
 __all__ = ["empty"]

@@ -168,7 +168,7 @@ def test_a_normal_user_runs_it(short_path: Path) -> None:
     os.chown(home, 65534, 65534)
     short_path.chmod(0o755)
     script = (
-        "import sys; from pathlib import Path; from todo_api.db.embedded import embedded_postgres\n"
+        "import sys; from pathlib import Path; from todo_api.cli.embedded_postgres import embedded_postgres\n"
         "with embedded_postgres(Path(sys.argv[1])) as url: print(url)"
     )
     python = Path(os.path.realpath(psutil.Process().exe()))

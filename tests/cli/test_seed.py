@@ -10,7 +10,7 @@ from tests.cli.program import todo_api
 from tests.cli.test_settings import PRODUCTION
 from tests.client import token_for
 from tests.service import Service
-from todo_api.seed import rows_of, seed_user
+from todo_api.cli.seed import rows_of, seed_user
 
 
 def test_the_same_seed_gives_the_same_tasks() -> None:

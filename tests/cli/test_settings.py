@@ -7,8 +7,8 @@ import pytest
 
 from tests.cli.program import todo_api
 from tests.service import SECRET
-from todo_api.config import load_settings
-from todo_api.values import SettingsError
+from todo_api.config.environment import SettingsError
+from todo_api.config.settings import load_settings
 
 PRODUCTION = {
     "ENVIRONMENT": "production",

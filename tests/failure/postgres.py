@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from alembic import command as alembic
 
 from tests.service import free_port
-from todo_api.db.embedded import _create, _programs, _Runner
+from todo_api.cli.embedded_postgres import _create, _programs, _Runner
 from todo_api.db.migrations import alembic_config
 
 START_SECONDS = 30

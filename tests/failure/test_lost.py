@@ -14,10 +14,10 @@ import pytest
 from tests.client import Json, Person
 from tests.failure.proxy import Proxy
 from tests.service import Service
-from todo_api.db import engine
-from todo_api.db.engine import Database
+from todo_api.db import database as engine
+from todo_api.db.database import Database
 from todo_api.db.url import connect_arguments
-from todo_api.tasks.repository import TaskRepository
+from todo_api.features.tasks.repository import TaskRepository
 
 Call = Callable[[Person, Json], httpx.Response]
 OPERATIONS: dict[str, tuple[Call, int]] = {

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text  # noqa: TID251 - it reads no table
 
 from todo_api.db.connection import Connection
-from todo_api.db.engine import Database
+from todo_api.db.database import Database
 from todo_api.db.pool import Full, Pool
 from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments

@@ -17,9 +17,9 @@ from tests.cli.program import todo_api
 from tests.client import Person, fresh_user
 from tests.failure.proxy import Proxy, socket_of
 from tests.service import Service, free_port
+from todo_api.config.environment import SettingsError
 from todo_api.db.migrations import connect_directly
 from todo_api.db.url import connect_arguments, is_pooler
-from todo_api.values import SettingsError
 
 NEON = "ep-cool-darkness-a1b2c3d4.eu-central-1.aws.neon.tech"
 

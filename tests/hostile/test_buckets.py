@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from todo_api.limits import Buckets
+from todo_api.http.token_bucket import Buckets
 
 TICKS = st.lists(st.integers(0, 3000), min_size=1, max_size=60)
 

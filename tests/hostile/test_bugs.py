@@ -8,7 +8,7 @@ import httpx
 from tests.client import token_for
 from tests.service import environment
 from todo_api.app import create_app
-from todo_api.config import load_settings
+from todo_api.config.settings import load_settings
 
 
 async def _answer_without_a_database() -> httpx.Response:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from tests.client import Person
 from tests.hostile.raw import Exchange, exchange, request, statuses_in
 from tests.service import Service
-from todo_api.framing import BODY_SECONDS
+from todo_api.http.request_limits import BODY_SECONDS
 
 HALF_A_BODY = request(b"POST", None, b"Content-Length: 100", body=b'{"title":')
 HALF_A_CHUNK = request(b"POST", None, b"Transfer-Encoding: chunked", body=b"50\r\n{")

@@ -18,7 +18,7 @@ from tests.hostile.cases import CASES
 from tests.service import running
 from tests.wire import Wire
 from todo_api.auth.middleware import PUBLIC
-from todo_api.db.embedded import embedded_postgres
+from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.db.migrations import alembic_config
 
 PAGE = Path(__file__).parents[2] / "docs/security.md"

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.program import todo_api
 from tests.house.test_migrations import run
 from tests.house.test_statements import STATEMENTS
-from todo_api.db.distribute import statements
+from todo_api.cli.distribute import statements
 from todo_api.db.tables import METADATA
 
 _KEYS = """

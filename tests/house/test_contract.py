@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from todo_api.errors import ALL
-from todo_api.scalar import INTEGRITY, SCRIPT, VERSION, page, policy
+from todo_api.openapi.scalar import INTEGRITY, SCRIPT, VERSION, page, policy
 
 CONTRACT = Path(__file__).with_name("openapi.json")
 

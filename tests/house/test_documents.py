@@ -10,7 +10,7 @@ from benchmarks.page import PAGE, Part, write_part
 
 from tests.house.test_contract import CONTRACT
 from tests.service import Service, environment
-from todo_api.config import VARIABLES
+from todo_api.config.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text()
 def test_the_settings_are_those_that_are_read() -> None:
     table = re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE)
     example = re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
-    code = "".join((ROOT / "src/todo_api" / name).read_text() for name in ("config.py", "values.py"))
+    code = "".join(page.read_text() for page in (ROOT / "src/todo_api/config").glob("*.py"))
     source = re.findall(r'values(?:\.get\(|, |\[)"([A-Z_]+)"', code)
     assert table == example == list(VARIABLES)
     assert set(source) == set(VARIABLES)

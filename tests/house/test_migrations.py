@@ -10,9 +10,9 @@ import pytest
 from alembic import command as alembic
 from alembic.script import ScriptDirectory
 
+from todo_api.db.casefold import fold, fold_title
 from todo_api.db.migrations import alembic_config
 from todo_api.db.url import connect_arguments
-from todo_api.fold import fold, fold_title
 
 
 async def _run(url: str, sql: str) -> list[asyncpg.Record]:

@@ -13,11 +13,13 @@ import pytest
 from todo_api.db.statement import Statement
 from todo_api.db.tables import METADATA
 from todo_api.db.url import connect_arguments
-from todo_api.tags import repository as tags
-from todo_api.tasks import listing, stale, statements
-from todo_api.tasks.listing import Filter, Shape, Start
-from todo_api.tasks.query import SortBy
-from todo_api.tasks.structs import TaskUpdate
+from todo_api.features.tags import repository as tags
+from todo_api.features.tasks import list_statements as listing
+from todo_api.features.tasks import preconditions as stale
+from todo_api.features.tasks import statements
+from todo_api.features.tasks.list_parameters import SortBy
+from todo_api.features.tasks.list_statements import Filter, Shape, Start
+from todo_api.features.tasks.structs import TaskUpdate
 
 _TABLE = re.compile(rf"\b(FROM|JOIN|UPDATE|INTO|USING|,) ({'|'.join(METADATA.tables)})\b(?!\.| AS)")
 

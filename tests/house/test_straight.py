@@ -7,10 +7,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from tests.service import environment
-from todo_api.answers import Answer
 from todo_api.app import create_app
-from todo_api.config import load_settings
-from todo_api.straight import Straight
+from todo_api.config.settings import load_settings
+from todo_api.http.dispatch import Straight
+from todo_api.http.response import Answer
 
 
 def _handlers() -> list[HTTPRouteHandler]:

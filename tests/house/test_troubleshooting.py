@@ -19,7 +19,7 @@ from tests.auth.issuer import new_key
 from tests.cli.program import todo_api
 from tests.cli.test_settings import PRODUCTION
 from tests.service import SECRET, Service, free_port
-from todo_api.db.embedded import embedded_postgres
+from todo_api.cli.embedded_postgres import embedded_postgres
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs/troubleshooting.md").read_text()

@@ -31,7 +31,7 @@ def test_it_brings_its_migrations(unpacked: Path, tmp_path: Path) -> None:
     """Run away from the checkout, with the wheel's package in front of the installed one."""
     script = (
         "import todo_api, os, sys; assert todo_api.__file__.startswith(sys.argv[1]), todo_api.__file__\n"
-        "sys.argv = ['todo-api', 'database', 'upgrade', '--sql']; from todo_api.cli import main; main()"
+        "sys.argv = ['todo-api', 'database', 'upgrade', '--sql']; from todo_api.cli.main import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, unpacked],

@@ -13,7 +13,7 @@ from alembic import command as alembic
 from tests.client import fresh_user
 from tests.house.test_migrations import empty, run, tables
 from tests.operating.production import in_production, somebody
-from todo_api.db.embedded import _programs
+from todo_api.cli.embedded_postgres import _programs
 from todo_api.db.migrations import alembic_config
 
 __all__ = ["empty"]

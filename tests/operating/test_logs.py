@@ -15,7 +15,7 @@ from tests.house.test_migrations import empty, run
 from tests.operating.production import METRICS_TOKEN, in_production, line_of, lines, scrape, somebody, until
 from tests.service import SECRET, Service
 from todo_api.db.migrations import alembic_config
-from todo_api.logs import stack
+from todo_api.observability.logs import stack
 
 __all__ = ["empty"]
 PRIVATE = "xyzzy-private"

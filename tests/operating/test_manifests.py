@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from todo_api.auth.middleware import PUBLIC
-from todo_api.config import VARIABLES
-from todo_api.metrics import EVENTS
+from todo_api.config.settings import VARIABLES
+from todo_api.observability.metrics import EVENTS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -112,12 +112,12 @@ def test_the_probes_ask_what_the_service_answers() -> None:
     assert container["livenessProbe"]["httpGet"]["path"] == "/health", "a database that is away must not kill replicas"
     assert container["ports"][0]["containerPort"] == int(re.findall(r"^EXPOSE (\d+)$", CONTAINERFILE, re.MULTILINE)[0])
     wait = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    drain = int(re.findall(r"_STOP_SECONDS: Final = (\d+)", (ROOT / "src/todo_api/server.py").read_text())[0])
+    drain = int(re.findall(r"_STOP_SECONDS: Final = (\d+)", (ROOT / "src/todo_api/cli/server.py").read_text())[0])
     assert pod("deployment.yaml")["terminationGracePeriodSeconds"] > wait + drain
 
 
 def test_every_metric_that_is_watched_exists() -> None:
-    source = (ROOT / "src/todo_api/metrics.py").read_text()
+    source = (ROOT / "src/todo_api/observability/metrics.py").read_text()
     there = {name for name, _ in EVENTS.values()} | set(re.findall(r'"(todo_api_\w+)"', source))
     dashboard = json.loads((DEPLOY / "grafana/todo-api.json").read_text())
     rules = yaml.safe_load((DEPLOY / "prometheus/alerts.yaml").read_text())["groups"][0]["rules"]

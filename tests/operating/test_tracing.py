@@ -14,8 +14,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.client import fresh_user
 from tests.operating.production import in_production, line_of, somebody
-from todo_api.config import load_settings
-from todo_api.values import SettingsError
+from todo_api.config.environment import SettingsError
+from todo_api.config.settings import load_settings
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -75,8 +75,9 @@ def test_without_the_setting_nothing_of_it_runs(tmp_path: Path) -> None:
     """Where the extra is installed, the framework itself imports OpenTelemetry's interface, which does nothing."""
     program = (
         "import sys; from pathlib import Path; from todo_api.app import create_app\n"
-        "from todo_api.config import load_settings; create_app(load_settings({}, Path.cwd()))\n"
-        "sys.exit(any(name.startswith(('opentelemetry.sdk', 'todo_api.tracing')) for name in sys.modules))"
+        "from todo_api.config.settings import load_settings; create_app(load_settings({}, Path.cwd()))\n"
+        "tracing = ('opentelemetry.sdk', 'todo_api.observability.tracing')\n"
+        "sys.exit(any(name.startswith(tracing) for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False).returncode == 0
 

@@ -9,7 +9,7 @@ import pytest
 from polyfactory.factories.msgspec_factory import MsgspecFactory
 
 from tests.client import Person, errors_of
-from todo_api.tasks.structs import Task, TaskCreate
+from todo_api.features.tasks.structs import Task, TaskCreate
 
 EMOJI = "👩‍👩‍👧‍👦 é́́ İstanbul ß ‮אבג \U0010ffff �"
 

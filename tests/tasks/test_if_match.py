@@ -11,7 +11,7 @@ import pytest
 from tests.client import Json, Person, errors_of, fresh_user, token_for
 from tests.service import Service
 from todo_api.db.url import connect_arguments
-from todo_api.tasks.structs import FIELDS, TaskUpdate
+from todo_api.features.tasks.structs import FIELDS, TaskUpdate
 
 WRITES: dict[str, tuple[str, str, Json | None]] = {
     "PATCH": ("PATCH", "", {"title": "New"}),

@@ -13,9 +13,9 @@ from typing import Final
 import httpx
 import jwt
 
-from todo_api.account import note
 from todo_api.auth.keys import NoUsableKey, published_keys
 from todo_api.errors import KeysAway
+from todo_api.observability.context import note
 
 FRESH_SECONDS: Final = 300
 """After this a request starts a fetch; after twice this it waits for that fetch too, unless the last one failed."""

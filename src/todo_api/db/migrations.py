@@ -8,8 +8,8 @@ from typing import Final
 import asyncpg
 from alembic.config import Config
 
+from todo_api.config.environment import SettingsError
 from todo_api.db.url import connect_arguments, is_pooler
-from todo_api.values import SettingsError
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _WAIT_SECONDS: Final = 30

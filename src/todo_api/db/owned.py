@@ -24,10 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 
-from todo_api.account import StatementTime
-from todo_api.db.engine import Database
+from todo_api.db.database import Database
 from todo_api.db.statement import Statement
 from todo_api.db.tables import IdempotencyKeyRow, TagRow, TaskRow, TaskTagRow
+from todo_api.observability.context import StatementTime
 
 TASKS: Final = cast("Table", TaskRow.__table__)
 TAGS: Final = cast("Table", TagRow.__table__)

@@ -9,7 +9,7 @@ import ssl
 from typing import Any, Final
 from urllib.parse import unquote
 
-from todo_api.values import SettingsError
+from todo_api.config.environment import SettingsError
 
 _URL: Final = re.compile(
     r"postgres(?:ql)?://(?:(?P<login>[^/?]*)@)?(?P<hosts>[^/?@]*)(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?"

@@ -1,0 +1,139 @@
+"""The commands of `todo-api` but `run`."""
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import click
+import msgspec
+from alembic import command as alembic
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from litestar import Litestar
+
+from todo_api.auth.tokens import USER_ID, development_token
+from todo_api.cli import check, distribute
+from todo_api.cli.main import PROGRAM, database_url, settings_of_now
+from todo_api.cli.seed import seed_database
+from todo_api.config.environment import SettingsError
+from todo_api.db.migrations import alembic_config
+from todo_api.openapi.document import document
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def upgrade(url: str) -> None:
+    """Migrates to the newest revision."""
+    alembic.upgrade(alembic_config(url), "head")
+
+
+@PROGRAM.command("check")
+def check_() -> None:
+    """Try the settings, the database, its migrations and Better Auth's keys. Exit status 1 if something is wrong."""
+    settings = settings_of_now()
+    with database_url(settings) as url:
+        found = check.findings(settings, url)
+    for finding in found:
+        click.echo(f"{'right' if finding.right else 'WRONG'}  {finding.about:<12} {finding.words}")
+    if not all(finding.right for finding in found):
+        sys.exit(1)
+
+
+@PROGRAM.command("token")
+@click.argument("user_id")
+@click.option("--expires", default="1h", show_default=True, help="Life of the token: 30s, 15m, 1h, 7d.")
+def token(user_id: str, expires: str) -> None:
+    """Print a development token for USER_ID."""
+    settings = settings_of_now()
+    if settings.production:
+        raise SettingsError("ENVIRONMENT is production: there, tokens come from Better Auth only")
+    if not USER_ID.fullmatch(user_id):
+        raise click.BadParameter("a user id is 1 to 128 of A-Z a-z 0-9 _ -", param_hint="USER_ID")
+    if (
+        not (parts := re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", expires))
+        or (seconds := int(parts[1]) * _SECONDS[parts[2]]) > 7 * _SECONDS["d"]
+    ):
+        raise click.BadParameter("write a time like 30s, 15m, 1h or 7d, 7d at most", param_hint="--expires")
+    click.echo(development_token(user_id, settings.secrets[0], settings.jwt_issuer, settings.jwt_audience, seconds))
+
+
+@PROGRAM.command("seed")
+@click.option("--users", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
+@click.option("--tasks", type=click.IntRange(1, 1_000_000), default=200, show_default=True, help="Tasks of each user.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed, the same data.")
+def seed(users: int, tasks: int, seed: int) -> None:
+    """Fill the database with realistic tasks of users named seed1-000000, seed1-000001 and so on."""
+    settings = settings_of_now()
+    if settings.production:
+        raise SettingsError("ENVIRONMENT is production: there, tasks come from people only")
+    with database_url(settings) as url:
+        upgrade(url)
+        with click.progressbar(length=users * tasks, label="tasks", show_pos=True) as bar:
+            try:
+                asyncio.run(seed_database(url, users=users, tasks=tasks, seed=seed, done=bar.update))
+            except* asyncpg.UniqueViolationError:
+                raise click.UsageError(f"these users were seeded before: take another --seed than {seed}") from None
+
+
+@PROGRAM.command("openapi")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; else standard output.")
+def openapi(app: Litestar, output: Path | None) -> None:
+    """Export the OpenAPI document."""
+    text = msgspec.json.format(msgspec.json.encode(document(app)), indent=2) + b"\n"
+    if output is None:
+        click.echo(text.decode(), nl=False)
+    else:
+        output.write_bytes(text)
+
+
+@PROGRAM.group("database")
+def database() -> None:
+    """Migrate the database."""
+
+
+def _migration(name: str, help_: str, *parameters: click.Parameter, **fixed: Any) -> None:
+    """A command of Alembic's, run on our database."""
+
+    def callback(**given: Any) -> None:
+        with database_url(settings_of_now()) as url:
+            config: Config = alembic_config(url)
+            try:
+                getattr(alembic, name)(config, **fixed, **given)
+            except CommandError as error:
+                sys.exit(f"todo-api: {error}")
+
+    database.add_command(click.Command(name.replace("_", "-"), callback=callback, params=[*parameters], help=help_))
+
+
+@database.command("distribute")
+@click.option("--sql", is_flag=True, help="Print the SQL instead of running it.")
+def distribute_(*, sql: bool) -> None:
+    """Distribute the tables over a Citus cluster, co-located by user_id."""
+    if sql:
+        click.echo("\n".join(f"{statement};" for statement in distribute.statements()))
+    else:
+        with database_url(settings_of_now()) as url:
+            try:
+                click.echo(distribute.distribute(url))
+            except distribute.NotACluster as error:
+                sys.exit(f"todo-api: {error}")
+
+
+_REVISION: Final = click.Argument(["revision"], default="head")
+_SQL: Final = click.Option(["--sql"], is_flag=True, help="Print the SQL instead of running it.")
+_migration("upgrade", "Upgrade to REVISION, the newest unless said.", _REVISION, _SQL)
+_migration("downgrade", "Downgrade to REVISION, like -1 or base.", click.Argument(["revision"]), _SQL)
+_migration("current", "Show the database's revision.", verbose=True)
+_migration("history", "Show all revisions.")
+_migration("heads", "Show the newest revision.")
+_migration("check", "Fail if the tables in the code differ from the migrations.")
+_migration("stamp", "Say that the database is at REVISION, without running anything.", _REVISION)
+_migration(
+    "revision",
+    "Write a new migration from the difference between code and database.",
+    click.Option(["-m", "--message"], required=True),
+    autogenerate=True,
+)

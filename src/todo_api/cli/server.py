@@ -1,0 +1,149 @@
+"""Granian, told what the service needs of it."""
+
+import errno
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+from litestar import Litestar
+
+from todo_api.app import create_app
+from todo_api.auth.tokens import development_token
+from todo_api.config.settings import Settings, load_settings
+from todo_api.http.shutdown import ANNOUNCE, DOOR_SECONDS
+from todo_api.observability import logs
+from todo_api.observability.metrics import DIRECTORY as METRICS_DIRECTORY
+
+_HEADER_BYTES: Final = 16 * 1024
+_HEADER_MILLISECONDS: Final = 5000
+_STOP_SECONDS: Final = 25
+"""Below the 30 that Kubernetes gives by default."""
+_CONNECTIONS: Final = 4096
+"""Open at once in each worker; Granian's own 1024 are taken by a single machine that sends half a header."""
+_EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+_BANNER_TOKEN_SECONDS: Final = 12 * 3600
+_BANNER_USER: Final = "ann"
+
+
+class PortTaken(Exception):
+    """Another process listens there; one line that says what to do."""
+
+
+class _Server(MPServer):
+    """Granian, which on SIGTERM closes its sockets at once: what waits there to be accepted is cut off."""
+
+    drain_seconds = 0
+
+    def _stop_workers(self) -> None:
+        if self.drain_seconds:
+            for worker in self.wrks:
+                if worker.inner.is_alive():
+                    os.kill(worker.inner.pid, ANNOUNCE)
+            time.sleep(self.drain_seconds + DOOR_SECONDS)
+        super()._stop_workers()  # type: ignore[no-untyped-call]  # Granian's own
+
+
+def serve(settings: Settings, *, reuse_port: bool) -> None:
+    """Serves until SIGINT or SIGTERM, then drains.
+
+    Raises:
+        PortTaken: somebody else listens, and sharing was not asked for.
+    """
+    if not reuse_port:
+        _check_port(settings.host, settings.port)
+    # The workers read their settings from the environment.
+    os.environ["DATABASE_URL"] = settings.database_url or ""
+    if not settings.production:
+        _greet(settings)
+    # A worker that is still starting would be ended by it.
+    signal.signal(ANNOUNCE, signal.SIG_IGN)
+    _allow_files(2 * _CONNECTIONS)
+    server = _Server(
+        "todo_api.app:create_app",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS, max_buffer_size=_HEADER_BYTES),
+        websockets=False,
+        respawn_failed_workers=True,
+        backpressure=_CONNECTIONS,
+        workers_kill_timeout=max(_STOP_SECONDS - settings.drain_seconds, 5),
+        log_level=LogLevels(settings.log_level.lower()) if settings.production else LogLevels.warning,
+    )
+    server.drain_seconds = settings.drain_seconds
+    logs.configure(settings)
+    with _metrics_directory(settings):
+        server.serve(target_loader=_load, wrap_loader=False)
+
+
+@contextmanager
+def _metrics_directory(settings: Settings) -> Iterator[None]:
+    """Where the workers' metrics meet: nothing else is ever written to the file system in production."""
+    if settings.metrics_token is None:
+        yield
+    else:
+        with tempfile.TemporaryDirectory(prefix="todo-api-") as os.environ[METRICS_DIRECTORY]:
+            yield
+
+
+def _load() -> Litestar:
+    """The app, in a new worker, which has inherited the server's own signal handlers: there they would do nothing."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    settings = load_settings(os.environ, Path.cwd())
+    logs.configure(settings)
+    app = create_app(settings)
+    # What was imported stays: to look through it for garbage, again and again, takes 15 µs of each request.
+    gc.collect()
+    gc.freeze()
+    return app
+
+
+def _allow_files(wanted: int) -> None:
+    """As far as the hard limit allows: each connection is a file, and the usual soft limit is 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+
+
+def _check_port(host: str, port: int) -> None:
+    """Granian shares ports: without this look, two servers would answer in turn."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            wrong = (
+                "stop what does or set PORT" if error.errno == errno.EADDRINUSE else "is HOST right, and PORT allowed?"
+            )
+            raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}): {wrong}") from None
+
+
+def _greet(settings: Settings) -> None:
+    host = "localhost" if settings.host in _EVERY_ADDRESS else settings.host
+    base = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    token = development_token(
+        _BANNER_USER, settings.secrets[0], settings.jwt_issuer, settings.jwt_audience, _BANNER_TOKEN_SECONDS
+    )
+    click.echo(f"API   {base}/api/{{user_id}}/tasks")
+    if settings.docs_enabled:
+        click.echo(f"docs  {base}/docs")
+    click.echo(f"try   curl -H 'Authorization: Bearer {token}' {base}/api/{_BANNER_USER}/tasks")
+    sys.stdout.flush()

@@ -1,0 +1,125 @@
+"""The statements of one worker: what is repeated, and what is known to have happened."""
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import asyncpg
+
+from todo_api.db.checked_pool import FIRST_TRY_SECONDS, LOST, REQUEST_SECONDS, UNSENT, Connections, now, refusal
+from todo_api.db.statement import Statement
+from todo_api.errors import DatabaseAway, OutcomeUnknown, Unavailable
+from todo_api.observability.context import note
+
+_LEAST_SECONDS: Final = 0.2
+"""Nothing is sent with less than this left: what was never sent can be refused for certain."""
+_TRUSTED_SECONDS: Final = 15
+"""A connection heard from within these is not asked whether it lives, before what cannot be repeated."""
+_JUST_NOW_SECONDS: Final = 1.0
+"""A connection heard from within these is not looked at where a second try would mend it: a system call lets go of the
+interpreter, and under load another thread takes it (docs/decisions/0080-where-the-time-goes.md)."""
+_GARBLED: Final = (asyncpg.ProtocolError, asyncpg.OutdatedSchemaCacheError)
+"""Of `UNSENT`, those in which the server did what it was told, and the driver did not understand its answer."""
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Database:
+    """Every statement commits by itself and is one round trip.
+
+    All methods raise `errors.Unavailable` when the database cannot be reached or was lost, and asyncpg.PostgresError
+    when it refused the statement.
+    """
+
+    def __init__(self, url: str, *, pool_size: int, max_overflow: int) -> None:
+        self._connections = Connections(url, pool_size + max_overflow)
+        self.watch = self._connections.watch
+
+    async def open(self) -> None:
+        self._connections.open()
+
+    async def close(self) -> None:
+        await self._connections.close()
+
+    def connections(self) -> tuple[int, int, int]:
+        """How many there are, how many of them are idle, how many there may be."""
+        pool = self._connections.pool
+        return pool.made, pool.idle, pool.size
+
+    async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[asyncpg.Record]:
+        """Rows of one statement."""
+        deadline = now() + REQUEST_SECONDS
+        sent = False
+        try:
+            return await self._fetch(statement, values, deadline, first=statement.repeatable)
+        except _GARBLED as error:
+            raise (OutcomeUnknown if statement.writes else DatabaseAway) from error
+        except UNSENT as error:
+            _LOG.info("database: sent again after %s", type(error).__name__)
+            note("retry", type(error).__name__)
+        except LOST as error:
+            if not statement.repeatable:
+                raise OutcomeUnknown from error
+            sent = True
+            _LOG.info("database: asked again after %s", type(error).__name__)
+            note("retry", type(error).__name__)
+        try:
+            return await self._fetch(statement, values, deadline, first=False)
+        except LOST as error:
+            raise refusal(error, unknown=statement.writes) from error
+        except UNSENT as error:
+            raise refusal(error, unknown=statement.writes and sent) from error
+        except (Unavailable, asyncpg.PostgresError) as error:
+            # Refused now; but what was sent first may have been done. A collision with it says that it was.
+            if statement.writes and sent and not isinstance(error, asyncpg.UniqueViolationError):
+                raise OutcomeUnknown from error
+            raise
+
+    async def _fetch(
+        self, statement: Statement, values: Mapping[str, Any], deadline: float, *, first: bool
+    ) -> list[asyncpg.Record]:
+        """`first`: another try may follow, and would mend what this one meets."""
+        # The second time, only what was heard from since the first time began.
+        again = FIRST_TRY_SECONDS if statement.repeatable else _TRUSTED_SECONDS
+        connection = await self._connections.lend(
+            deadline - _LEAST_SECONDS,
+            trusted=math.inf if first else again,
+            unseen=_JUST_NOW_SECONDS if first else 0.0,
+        )
+        try:
+            limit = deadline - now()
+            rows: list[asyncpg.Record] = await connection.fetch(
+                statement.sql,
+                *[values[name] for name in statement.names],
+                timeout=min(limit, FIRST_TRY_SECONDS) if first else limit,
+            )
+        except BaseException as error:
+            self._connections.failed(connection, error, first=first)
+            raise
+        self._connections.heard(connection)
+        return rows
+
+    async def fetch_locked(
+        self, lock: Statement, statement: Statement, values: Mapping[str, Any]
+    ) -> list[asyncpg.Record]:
+        """Rows of `statement`, run after `lock` in the same transaction: for the row that everybody wants at once."""
+        deadline = now() + REQUEST_SECONDS
+        committing = False
+        try:
+            connection = await self._connections.lend(deadline - _LEAST_SECONDS, trusted=_TRUSTED_SECONDS)
+            try:
+                await connection.execute("begin", timeout=deadline - now())
+                for step in (lock, statement):
+                    arguments = [values[name] for name in step.names]
+                    rows: list[asyncpg.Record] = await connection.fetch(step.sql, *arguments, timeout=deadline - now())
+                committing = True
+                await connection.execute("commit", timeout=deadline - now())
+            except BaseException as error:
+                # Never lent again in the middle of a transaction.
+                connection.terminate()
+                self._connections.failed(connection, error)
+                raise
+            self._connections.heard(connection)
+        except (*LOST, *UNSENT) as error:
+            raise refusal(error, unknown=committing) from error
+        return rows

@@ -1,0 +1,37 @@
+"""Is the process alive, and can it serve?"""
+
+from typing import Any, Literal
+
+from litestar import Controller, Request, get
+from msgspec import Struct
+
+from todo_api import __version__
+from todo_api.errors import Stopping
+from todo_api.openapi.document import answers
+
+
+class Health(Struct, frozen=True):
+    status: Literal["healthy"] = "healthy"
+    service: Literal["todo-api"] = "todo-api"
+    version: str = __version__
+
+
+class Readiness(Struct, frozen=True):
+    status: Literal["ready"] = "ready"
+
+
+class HealthController(Controller):
+    path = "/health"
+    tags = ["health"]
+    security = [{}]
+
+    @get(operation_id="getHealth", summary="Liveness: never touches the database")
+    async def get_health(self) -> Health:
+        return Health()
+
+    @get("/ready", operation_id="getReadiness", summary="Readiness: the database answers", responses=answers(503))
+    async def get_readiness(self, request: Request[Any, Any, Any]) -> Readiness:
+        if request.app.state.drain.begun:
+            raise Stopping
+        await request.app.state.database.watch.check()
+        return Readiness()

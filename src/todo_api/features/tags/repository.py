@@ -1,0 +1,34 @@
+"""One user's tags."""
+
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Integer, Text, bindparam, func, literal_column
+
+from todo_api.db.casefold import fold
+from todo_api.db.owned import TAGS, TASK_TAGS, OwnedRepository, rows
+from todo_api.db.statement import Statement
+from todo_api.features.tags.structs import TagQuery, TagWithUsage
+
+_LAST_CHARACTERS: Final = "\U0010ffff" * 50
+"""No name, being of 50 characters at most, has more behind its prefix, nor later ones."""
+_TRUE: Final[ColumnElement[Any]] = literal_column("true")
+_ZERO: Final[ColumnElement[Any]] = literal_column("0")
+# Counted tag by tag along the index, which is cheaper than grouping the links; nothing is kept that could be wrong.
+_USED: Final = (
+    rows(TASK_TAGS, func.count().label("usage_count")).where(TASK_TAGS.c.tag == TAGS.c.name).correlate(TAGS).lateral()
+)
+_LIST: Final = Statement(
+    rows(TAGS, TAGS.c.name, _USED.c.usage_count)
+    .join_from(TAGS, _USED, _TRUE)
+    .where(TAGS.c.name_folded.between(bindparam("first", type_=Text), bindparam("last", type_=Text)))
+    .where(_USED.c.usage_count > _ZERO)
+    .order_by(_USED.c.usage_count.desc(), TAGS.c.name)
+    .limit(bindparam("limit", type_=Integer))
+)
+
+
+class TagRepository(OwnedRepository):
+    async def used(self, query: TagQuery) -> list[TagWithUsage]:
+        prefix = fold(query.search)
+        found = await self.fetch(_LIST, first=prefix, last=prefix + _LAST_CHARACTERS, limit=query.limit)
+        return [TagWithUsage(*row) for row in found]

@@ -1,0 +1,179 @@
+"""/api/{user_id}/tasks"""
+
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, delete, get, patch, post, put
+from litestar.params import FromPath, JSONBody
+
+from todo_api.errors import TaskNotFound
+from todo_api.features.tasks.idempotency import Created
+from todo_api.features.tasks.list_parameters import TaskQuery
+from todo_api.features.tasks.list_repository import TaskList
+from todo_api.features.tasks.preconditions import EXAMPLE as STALE
+from todo_api.features.tasks.repository import TaskRepository
+from todo_api.features.tasks.structs import Completion, Task, TaskCreate, TaskPage, TaskUpdate
+from todo_api.http.conditional import content_tag, idempotency_key, is_known, version_tag, versions_to_match
+from todo_api.http.dispatch import Straight
+from todo_api.http.request import StrictRequest
+from todo_api.http.response import Answer, encoded, not_modified
+from todo_api.openapi.document import answers
+
+_LIST = """
+Filters combine with AND. Without any, the newest tasks come first.
+
+Pages are walked by `cursor`: send the `next_cursor` of a page, with the same filters and sort, until it is null. No
+task that keeps its place in the order is skipped or repeated, whatever is created, changed or deleted meanwhile, and
+every page costs the same; a task whose sort key changes is met where it then is. A cursor is good for its user,
+filters and sort only, and is 400 elsewhere; `limit` and `with_total` may change. Pages by `offset` shift when tasks
+come and go.
+""".strip()
+
+_UUID_CHARACTERS: Final = 36
+
+
+def _tasks(request: StrictRequest) -> TaskRepository:
+    return TaskRepository(request.app.state.database, request.user)
+
+
+def _list(request: StrictRequest) -> TaskList:
+    return TaskList(request.app.state.database, request.user)
+
+
+def _id(task_id: str) -> UUID:
+    """An id that cannot be one is an id that does not exist."""
+    if len(task_id) != _UUID_CHARACTERS:
+        raise TaskNotFound
+    try:
+        return msgspec.convert(task_id, UUID)
+    except msgspec.ValidationError:
+        raise TaskNotFound from None
+
+
+def _one(task: Task) -> Answer[Task]:
+    return Answer.of(task, {"etag": version_tag(task.version)})
+
+
+def _new(created: Created) -> Answer[Task]:
+    headers = {
+        "etag": version_tag(created.task.version),
+        "location": f"/api/{created.task.user_id}/tasks/{created.task.id}",
+    }
+    if created.repeated:
+        headers["idempotency-replayed"] = "true"
+    return Answer.of(created.task, headers)
+
+
+def _one_unless_known(task: Task, request: StrictRequest) -> Answer[Task]:
+    tag = version_tag(task.version)
+    return not_modified(tag) if is_known(request.scope, tag) else _one(task)
+
+
+def _page_unless_known(page: TaskPage, request: StrictRequest) -> Answer[TaskPage]:
+    body = encoded(page)
+    tag = content_tag(body)
+    return not_modified(tag) if is_known(request.scope, tag) else Answer(body, {"etag": tag})
+
+
+class TaskController(Controller):
+    path = "/api/{user_id:str}/tasks"
+    middleware = [Straight]
+    tags = ["tasks"]
+
+    @post(
+        operation_id="createTask",
+        summary="Create a task",
+        response_description="Created; `Location` is its path.",
+        responses=answers(400, 401, 403, 409),
+        headers=["Idempotency-Key"],
+    )
+    async def create_task(self, data: JSONBody[TaskCreate], request: StrictRequest) -> Answer[Task]:
+        return _new(await _tasks(request).create(data, idempotency_key(request.scope)))
+
+    @get(
+        operation_id="listTasks",
+        summary="List tasks: filter, search, sort, page",
+        description=_LIST,
+        response_description="A page of tasks.",
+        responses=answers(400, 401, 403),
+        query=TaskQuery,
+        headers=["If-None-Match"],
+    )
+    async def list_tasks(self, request: StrictRequest) -> Answer[TaskPage]:
+        return _page_unless_known(await _list(request).page(request.parameters(TaskQuery)), request)
+
+    @get(
+        "/{task_id:str}",
+        operation_id="getTask",
+        summary="One task",
+        responses=answers(400, 401, 403, 404),
+        headers=["If-None-Match"],
+    )
+    async def get_task(self, task_id: FromPath[str], request: StrictRequest) -> Answer[Task]:
+        return _one_unless_known(await _tasks(request).get(_id(task_id)), request)
+
+    @patch(
+        "/{task_id:str}",
+        operation_id="updateTask",
+        summary="Change a task",
+        description="What is left out stays as it is. A body that changes nothing leaves `version` alone.",
+        responses=answers(400, 401, 403, 404),
+        headers=["If-Match"],
+        refusals=[STALE],
+    )
+    async def update_task(
+        self,
+        task_id: FromPath[str],
+        data: JSONBody[TaskUpdate],
+        request: StrictRequest,
+    ) -> Answer[Task]:
+        return _one(await _tasks(request).change(_id(task_id), data, versions_to_match(request.scope)))
+
+    @put(
+        "/{task_id:str}",
+        operation_id="putTask",
+        summary="Change a task",
+        description="The same as PATCH: what is left out stays as it is.",
+        responses=answers(400, 401, 403, 404),
+        headers=["If-Match"],
+        refusals=[STALE],
+    )
+    async def put_task(
+        self,
+        task_id: FromPath[str],
+        data: JSONBody[TaskUpdate],
+        request: StrictRequest,
+    ) -> Answer[Task]:
+        return _one(await _tasks(request).change(_id(task_id), data, versions_to_match(request.scope)))
+
+    @delete(
+        "/{task_id:str}",
+        operation_id="deleteTask",
+        summary="Delete a task",
+        responses=answers(400, 401, 403, 404),
+        headers=["If-Match"],
+        refusals=[STALE],
+    )
+    async def delete_task(self, task_id: FromPath[str], request: StrictRequest) -> None:
+        await _tasks(request).remove(_id(task_id), versions_to_match(request.scope))
+
+    @patch(
+        "/{task_id:str}/complete",
+        operation_id="toggleTaskCompletion",
+        summary="Complete a task, or take that back",
+        description="Without a body it toggles. With a body it sets, so that a retry is safe.",
+        responses=answers(400, 401, 403, 404),
+        headers=["If-Match"],
+        refusals=[STALE],
+    )
+    async def toggle_task_completion(
+        self,
+        task_id: FromPath[str],
+        request: StrictRequest,
+        data: JSONBody[Completion | None] = None,
+    ) -> Answer[Task]:
+        meant = versions_to_match(request.scope)
+        if data is None:
+            return _one(await _tasks(request).toggle(_id(task_id), meant))
+        return _one(await _tasks(request).change(_id(task_id), TaskUpdate(completed=data.completed), meant))

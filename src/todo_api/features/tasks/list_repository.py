@@ -1,0 +1,123 @@
+"""From a query to its page: the statement's shape and parameters, and the cursors."""
+
+from datetime import date
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta
+
+from todo_api.db.casefold import FOLDED_TITLE_CHARACTERS, fold, fold_title
+from todo_api.db.owned import OwnedRepository
+from todo_api.errors import FieldError, InvalidInput
+from todo_api.features.tasks.columns import PRIORITY_NUMBER
+from todo_api.features.tasks.list_parameters import SortBy, TaskQuery
+from todo_api.features.tasks.list_statements import WORDS, Filter, Shape, Start, statement
+from todo_api.features.tasks.structs import NO_NUL, Instant, Task, TaskPage
+from todo_api.http.cursor import InvalidCursor, Position, decode, encode
+
+_FoldedTitle = Annotated[str, Meta(max_length=FOLDED_TITLE_CHARACTERS, pattern=NO_NUL)]
+_PriorityNumber = Annotated[int, Meta(ge=1, le=len(PRIORITY_NUMBER))]
+_DECODERS: Final[dict[SortBy, msgspec.msgpack.Decoder[Any]]] = {
+    "created_at": msgspec.msgpack.Decoder(tuple[Instant, UUID]),
+    "updated_at": msgspec.msgpack.Decoder(tuple[Instant, UUID]),
+    "title": msgspec.msgpack.Decoder(tuple[_FoldedTitle, UUID]),
+    "due_date": msgspec.msgpack.Decoder(tuple[date | None, UUID]),
+    "priority": msgspec.msgpack.Decoder(tuple[_PriorityNumber, UUID]),
+}
+
+
+class TaskList(OwnedRepository):
+    async def page(self, query: TaskQuery) -> TaskPage:
+        words = _words(query.search)
+        bound_to = _identity(self.me, query, words)
+        position = _position(query, bound_to)
+        found = await self.fetch(statement(_shape(query, words, position)), **_values(query, words, position))
+        past_the_end = not found or found[0][0] is None
+        tasks = [] if past_the_end else [Task(*row[:-1]) for row in found[: query.limit]]
+        return TaskPage(
+            data=tasks,
+            total=(found[0][-1] if found else 0) if query.counts else None,
+            limit=query.limit,
+            offset=query.offset,
+            next_cursor=encode(_end(tasks[-1], query.sort_by), bound_to) if len(found) > query.limit else None,
+        )
+
+
+def _words(search: str) -> list[str]:
+    """Longest first: they are rarest and quickest to look for."""
+    return sorted(set(fold(search).split()), key=lambda word: (-len(word), word))
+
+
+def _identity(me: str, query: TaskQuery, words: list[str]) -> bytes:
+    """What a cursor is good for: this user, these filters, this sort."""
+    filters = [words, query.status, query.priority, query.tags, query.tags_match]
+    dates = [None if day is UNSET else day for day in (query.due_from, query.due_to)]
+    return msgspec.msgpack.encode([me, filters, dates, query.sort_by, query.sort_direction])
+
+
+def _position(query: TaskQuery, bound_to: bytes) -> Position | None:
+    if query.cursor is UNSET:
+        return None
+    try:
+        return decode(query.cursor, _DECODERS[query.sort_by], bound_to)
+    except InvalidCursor:
+        message = "This is no cursor of this list: send a `next_cursor` with the filters and the sort that it came from"
+        raise InvalidInput([FieldError(["query", "cursor"], message, "cursor_invalid")]) from None
+
+
+def _end(task: Task, sort_by: SortBy) -> Position:
+    match sort_by:
+        case "title":
+            return Position(fold_title(task.title), task.id)
+        case "priority":
+            return Position(PRIORITY_NUMBER[task.priority], task.id)
+        case _:
+            return Position(getattr(task, sort_by), task.id)
+
+
+def _shape(query: TaskQuery, words: list[str], position: Position | None) -> Shape:
+    filters: list[Filter] = []
+    if query.status != "all":
+        filters.append(query.status)
+    if query.priority != "all":
+        filters.append("priority")
+    if query.tags:
+        filters.append("any_tag" if query.tags_match == "any" else "all_tags")
+    if query.due_from is not UNSET or query.due_to is not UNSET:
+        filters.append("due")
+    if words:
+        filters += ["search", "more_words"] if len(words) > WORDS else ["search"]
+    start: Start = "offset" if query.offset else "first"
+    if position is not None:
+        start = "after" if position.key is not None else "after_undated"
+    return Shape(
+        filters=frozenset(filters),
+        sort_by=query.sort_by,
+        descending=query.sort_direction == "desc",
+        start=start,
+        counts=query.counts,
+    )
+
+
+def _values(query: TaskQuery, words: list[str], position: Position | None) -> dict[str, Any]:
+    """Parameters for any shape: one row more than the page tells whether there is a next one."""
+    padded = words + [""] * WORDS
+    # Punctuation is plain: a word that has some is looked for as it is. To a stem it would mean nothing.
+    stems = [word if word.isalnum() else "" for word in padded]
+    return {
+        "limit": query.limit + 1,
+        "offset": query.offset,
+        "reach": query.offset + query.limit + 1,
+        "priority": PRIORITY_NUMBER.get(query.priority),
+        "tags": query.tags,
+        "tag_count": len(query.tags),
+        "due_from": date.min if query.due_from is UNSET else query.due_from,
+        "due_to": date.max if query.due_to is UNSET else query.due_to,
+        **{f"word{number}": padded[number] for number in range(WORDS)},
+        **{f"stem{number}": stems[number] for number in range(WORDS)},
+        "more_words": words[WORDS:],
+        "more_stems": stems[WORDS : len(words)],
+        "after_key": position.key if position else None,
+        "after_id": position.id if position else None,
+    }

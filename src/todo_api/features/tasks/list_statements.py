@@ -1,0 +1,207 @@
+"""A page of a user's tasks: one statement for each shape of query.
+
+Two ways lead to a page. A walk goes along the index of the sort and stops when the page is full. Where all matches of a
+narrow filter are counted anyway, they are gathered once, and the page is taken from them.
+See docs/decisions/0031-how-a-page-is-found.md.
+"""
+
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    Date,
+    FromClause,
+    Integer,
+    Select,
+    SmallInteger,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    nulls_last,
+    or_,
+    tuple_,
+    union_all,
+)
+
+from todo_api.db.owned import TASK_TAGS, TASKS, once, out_of, rows
+from todo_api.db.statement import Statement
+from todo_api.db.tables import C_TEXT, INSTANT
+from todo_api.features.tasks.columns import tags_of, task_columns
+from todo_api.features.tasks.list_parameters import SortBy
+
+WORDS: Final = 4
+"""Words of a search that are parameters of their own; further ones are looked at where these were found."""
+Filter = Literal["pending", "completed", "priority", "any_tag", "all_tags", "due", "search", "more_words"]
+Start = Literal["first", "offset", "after", "after_undated"]
+_INDEXED: Final[frozenset[Filter]] = frozenset({"any_tag", "all_tags", "due"})
+_NARROW: Final[frozenset[Filter]] = _INDEXED | {"search"}
+
+_ZERO: Final[ColumnElement[Any]] = literal_column("0")
+_ONE: Final[ColumnElement[Any]] = literal_column("1")
+_TRUE: Final[ColumnElement[Any]] = literal_column("true")
+_ENGLISH: Final[ColumnElement[Any]] = literal_column("'english'::regconfig")
+_NOT_COUNTED: Final[ColumnElement[Any]] = literal_column("null::bigint").label("total")
+_ALL: Final = once(literal_column("9223372036854775807"))
+"""A limit that the planner cannot see through: it makes a search read the tasks as they lie on the disk, along an
+index, for half the CPU time of reading them the other way round (docs/decisions/0031-how-a-page-is-found.md)."""
+_LIMIT: Final = bindparam("limit", type_=Integer)
+_OFFSET: Final = bindparam("offset", type_=Integer)
+_REACH: Final = bindparam("reach", type_=Integer)
+_AFTER_ID: Final = bindparam("after_id", type_=Uuid())
+_SORT_COLUMN: Final[dict[SortBy, tuple[str, Any]]] = {
+    "created_at": ("created_at", INSTANT),
+    "updated_at": ("updated_at", INSTANT),
+    "title": ("title_folded", C_TEXT),
+    "due_date": ("due_date", Date()),
+    "priority": ("priority", SmallInteger()),
+}
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """What makes a statement another one; all else is a parameter."""
+
+    filters: frozenset[Filter]
+    sort_by: SortBy
+    descending: bool
+    start: Start
+    counts: bool
+
+    @property
+    def gathers(self) -> bool:
+        return self.counts and bool(self.filters & _NARROW)
+
+
+def _found(word: ColumnElement[Any], stem: ColumnElement[Any]) -> ColumnElement[bool]:
+    return or_(
+        func.strpos(TASKS.c.title_folded, word) > _ZERO,
+        func.strpos(TASKS.c.description_folded, word) > _ZERO,
+        TASKS.c.stems.bool_op("@@")(stem),
+    )
+
+
+def _words() -> ColumnElement[bool]:
+    """Unused parameters are empty, which is found everywhere."""
+    names = [(f"word{number}", f"stem{number}") for number in range(WORDS)]
+    words = [[bindparam(name, type_=Text) for name in pair] for pair in names]
+    return and_(*(_found(word, once(func.plainto_tsquery(_ENGLISH, stem))) for word, stem in words))
+
+
+def _more_words() -> ColumnElement[bool]:
+    words, stems = (bindparam(name, type_=ARRAY(Text)) for name in ("more_words", "more_stems"))
+    more = func.unnest(words, stems).table_valued("word", "stem").render_derived(name="more")
+    missing = ~_found(more.c.word, func.plainto_tsquery(_ENGLISH, more.c.stem))
+    return ~exists(out_of(more, _ONE).where(missing).correlate(TASKS))
+
+
+_TAGGED: Final = rows(TASK_TAGS, TASK_TAGS.c.task_id).where(
+    TASK_TAGS.c.tag == func.any(bindparam("tags", type_=ARRAY(Text)))
+)
+_HAS_ALL: Final = _TAGGED.group_by(TASK_TAGS.c.task_id).having(func.count() == bindparam("tag_count", type_=Integer))
+_CONDITIONS: Final[dict[Filter, ColumnElement[bool]]] = {
+    "pending": TASKS.c.completed_at.is_(None),
+    "completed": TASKS.c.completed_at.is_not(None),
+    "priority": TASKS.c.priority == bindparam("priority", type_=SmallInteger),
+    "any_tag": TASKS.c.id.in_(_TAGGED),
+    "all_tags": TASKS.c.id.in_(_HAS_ALL),
+    "due": TASKS.c.due_date.between(bindparam("due_from", type_=Date), bindparam("due_to", type_=Date)),
+    "search": _words(),
+    "more_words": _more_words(),
+}
+
+
+def _order(source: FromClause, shape: Shape, *, undated_last: bool = False) -> list[ColumnElement[Any]]:
+    key = source.c[_SORT_COLUMN[shape.sort_by][0]]
+    order: list[ColumnElement[Any]] = [each.desc() if shape.descending else each.asc() for each in (key, source.c.id)]
+    if undated_last and shape.sort_by == "due_date":
+        order[0] = nulls_last(order[0])
+    return order
+
+
+def _after(source: FromClause, shape: Shape) -> ColumnElement[bool]:
+    """Behind the cursor's position, for a row whose key is not null."""
+    column, type_ = _SORT_COLUMN[shape.sort_by]
+    row = tuple_(source.c[column], source.c.id)
+    position = tuple_(bindparam("after_key", type_=type_), _AFTER_ID)
+    return row < position if shape.descending else row > position
+
+
+def _after_undated(source: FromClause, shape: Shape) -> ColumnElement[bool]:
+    behind = source.c.id < _AFTER_ID if shape.descending else source.c.id > _AFTER_ID
+    return and_(source.c.due_date.is_(None), behind)
+
+
+def _cut(found: Select[Any], source: FromClause, shape: Shape) -> Select[Any]:
+    """The page's part of `found`."""
+    if shape.start == "after":
+        found = found.where(_after(source, shape))
+    found = found.order_by(*_order(source, shape)).limit(_LIMIT)
+    return found.offset(_OFFSET) if shape.start == "offset" else found
+
+
+def _gathered(matched: CTE, shape: Shape) -> CTE:
+    found = out_of(matched, matched.c.id)
+    if shape.start == "after_undated":
+        found = found.where(_after_undated(matched, shape))
+    elif shape.start == "after":
+        behind = _after(matched, shape)
+        found = found.where(or_(behind, matched.c.due_date.is_(None)) if shape.sort_by == "due_date" else behind)
+    found = found.order_by(*_order(matched, shape, undated_last=True)).limit(_LIMIT).offset(_OFFSET)
+    return rows(TASKS).where(TASKS.c.id.in_(found)).cte("page")
+
+
+def _walked(shape: Shape, conditions: list[ColumnElement[bool]]) -> CTE:
+    if shape.sort_by != "due_date":
+        return _cut(rows(TASKS).where(*conditions), TASKS, shape).cte("page")
+    # One index serves both directions when the tasks without a date, which must come last, are a walk of their own.
+    undated = rows(TASKS).where(*conditions)
+    if shape.start == "after_undated":
+        return undated.where(_after_undated(TASKS, shape)).order_by(*_order(TASKS, shape)).limit(_LIMIT).cte("page")
+    dated = rows(TASKS).where(*conditions, TASKS.c.due_date.is_not(None))
+    if shape.start == "after":
+        dated = dated.where(_after(TASKS, shape))
+    walks = [dated, undated.where(TASKS.c.due_date.is_(None))]
+    both = union_all(*(walk.order_by(*_order(TASKS, shape)).limit(_REACH) for walk in walks)).cte("both")
+    return out_of(both).order_by(*_order(both, shape, undated_last=True)).limit(_LIMIT).offset(_OFFSET).cte("page")
+
+
+def _past_the_end(page: CTE, counted: CTE) -> Select[Any]:
+    """A page that has no rows still tells the total."""
+    answer = out_of(counted, *task_columns(page, tags_of(page)), counted.c.total)
+    return answer.outerjoin_from(counted, page, _TRUE)
+
+
+@lru_cache(maxsize=1024)
+def statement(shape: Shape) -> Statement:
+    """Rows of a Task's columns and the total, one more than the page has where there is a next one.
+
+    Parameters that a shape does not use are ignored. A row without an id carries the total only.
+    """
+    conditions = [_CONDITIONS[each] for each in sorted(shape.filters)]
+    if shape.gathers:
+        key = TASKS.c[_SORT_COLUMN[shape.sort_by][0]]
+        matching = rows(TASKS, TASKS.c.id, key).where(*conditions)
+        if not shape.filters & _INDEXED:
+            matching = matching.order_by(TASKS.c.created_at.desc(), TASKS.c.id.desc()).limit(_ALL)
+        matched = matching.cte("matched")
+        page, counted = _gathered(matched, shape), out_of(matched, func.count().label("total")).cte("counted")
+        return Statement(_past_the_end(page, counted).order_by(*_order(page, shape, undated_last=True)))
+    count = rows(TASKS, func.count().label("total")).where(*conditions)
+    if shape.sort_by != "due_date" and (shape.start == "first" or not shape.counts):
+        total = count.correlate(None).scalar_subquery() if shape.counts else _NOT_COUNTED
+        found = rows(TASKS, *task_columns(TASKS, tags_of(TASKS)), total).where(*conditions)
+        return Statement(_cut(found, TASKS, shape))
+    page = _walked(shape, conditions)
+    answer = (
+        _past_the_end(page, count.cte("counted"))
+        if shape.counts
+        else out_of(page, *task_columns(page, tags_of(page)), _NOT_COUNTED)
+    )
+    return Statement(answer.order_by(*_order(page, shape, undated_last=True)))

@@ -1,0 +1,138 @@
+"""What every request and every answer has, unknown paths and our own bugs included."""
+
+import logging
+import re
+from collections.abc import Awaitable, Iterable
+from random import getrandbits
+from typing import Final
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from todo_api.errors import OriginNotAllowed, OurBug, send_error
+from todo_api.http.shutdown import Drain
+from todo_api.observability.context import CURRENT, Account
+
+Headers = list[tuple[bytes, bytes]]
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_SECURITY: Final[Headers] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"vary", b"Origin"),
+    (b"server", b""),  # else the server puts its name here
+]
+_OF_A_BODY: Final = (b"content-type", b"content-length")
+_HTTPS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000")
+_NOTHING_RUNS: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_NOT_KEPT: Final = (b"cache-control", b"no-store")
+_ASKED_FOR_AGAIN: Final = (b"cache-control", b"private, no-cache")
+_PREFLIGHT: Final[Headers] = [
+    (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+    (b"access-control-allow-headers", b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key"),
+    (b"access-control-max-age", b"600"),
+]
+_EXPOSED: Final = (
+    b"ETag, Location, Idempotency-Replayed, X-Request-ID, Retry-After, "
+    b"RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+)
+_LOG: Final = logging.getLogger(__name__)
+
+
+class _Answer:
+    """`send`, with what every answer has; what was answered goes to the request's account."""
+
+    def __init__(self, send: Send, scope: HTTPScope, allowed_origins: frozenset[bytes], always: Headers) -> None:
+        self.send = send
+        self.method: str = scope["method"]
+        self.request_id = b""
+        origin: bytes | None = None
+        asks_for_method = False
+        for name, value in scope["headers"]:
+            if name == b"origin":
+                origin = value
+            elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                self.request_id = value
+            elif name == b"access-control-request-method":
+                asks_for_method = True
+        self.request_id = self.request_id or b"%016x" % getrandbits(64)
+        self.account = CURRENT.get() or Account()
+        self.account.request_id = self.request_id.decode()
+        self.bodiless = self.method == "HEAD"
+        self.preflight = self.method == "OPTIONS" and origin is not None and asks_for_method
+        self.origin_allowed = origin in allowed_origins
+        self.headers: Headers = [(b"x-request-id", self.request_id), *always]
+        if origin is not None and self.origin_allowed:
+            self.headers += [
+                (b"access-control-allow-origin", origin),
+                (b"access-control-allow-credentials", b"true"),
+                (b"access-control-expose-headers", _EXPOSED),
+            ]
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *self.headers, *_privacy(message["headers"])]
+            if self.method == "OPTIONS" and message["status"] == 405:
+                message["status"] = 204
+                self.bodiless = True
+                message["headers"] = [h for h in message["headers"] if h[0] not in _OF_A_BODY]
+            self.account.status = message["status"]
+        elif message["type"] == "http.response.body":
+            if self.bodiless:
+                message["body"] = b""
+            self.account.bytes += len(message["body"])
+        return self.send(message)
+
+
+def _privacy(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Nothing is kept by caches, or at least not used unasked; nothing of ours runs in a browser but pages of ours."""
+    given = dict(headers)
+    added = [] if given.get(b"content-type", b"").startswith(b"text/html") else [_NOTHING_RUNS]
+    added.append(_ASKED_FOR_AGAIN if b"etag" in given else _NOT_KEPT)
+    return [header for header in added if header[0] not in given]
+
+
+class Edge:
+    """ASGI middleware: request id, security headers, CORS (WHATWG Fetch), HEAD and OPTIONS for every path.
+
+    The framework's CORS overwrites `Vary`, and tells refused origins that credentials are welcome; it has no HEAD, and
+    its OPTIONS knows one method of a path.
+    """
+
+    def __init__(self, app: ASGIApp, allowed_origins: frozenset[str], drain: Drain, *, secure: bool) -> None:
+        self.app = app
+        self.drain = drain
+        self.allowed_origins = frozenset(origin.encode() for origin in allowed_origins)
+        self.always: Headers = [*_SECURITY, _HTTPS_ONLY] if secure else _SECURITY
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        sent = _Answer(send, scope, self.allowed_origins, self.always)
+        if self.drain.begun:
+            sent.headers.append((b"connection", b"close"))
+        scope["state"]["request_id"] = sent.account.request_id
+        try:
+            if sent.preflight:
+                await self._preflight(sent)
+            else:
+                # The router answers HEAD as GET. OPTIONS it answers, as any method it has not, with what it allows.
+                if sent.method == "HEAD":
+                    scope["method"] = "GET"
+                elif sent.method == "OPTIONS":
+                    scope["method"] = "?"  # type: ignore[typeddict-item]
+                await self.app(scope, receive, sent)
+        except Exception as error:
+            _LOG.error("unhandled", exc_info=error, extra={"request_id": sent.account.request_id})
+            if sent.account.status:
+                raise
+            await send_error(sent, OurBug())
+
+    async def _preflight(self, sent: _Answer) -> None:
+        if not sent.origin_allowed:
+            await send_error(sent, OriginNotAllowed())
+            return
+        await sent({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
+        await sent({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,107 @@
+"""Logs: readable in development, JSON lines in production, the same events in both.
+
+Whatever a client or a row says is data: it cannot break a line, and it is not in a line. An exception is logged as its
+type and its stack; its message only where it speaks of the code or the system, since drivers and parsers quote values.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+import structlog
+from structlog.dev import ConsoleRenderer
+from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
+from structlog.types import EventDict, Processor
+
+from todo_api.config.settings import Settings
+from todo_api.observability.context import CURRENT
+
+_SPEAK_OF_CODE: Final = (OSError, RuntimeError, TypeError, AttributeError, ImportError)
+_LONGEST_CHAIN: Final = 8
+_FACTS_OF_A_FAILURE: Final = ("sqlstate", "constraint_name", "table_name", "column_name")
+_TIME: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+
+def configure(settings: Settings) -> None:
+    """For this process: our own loggers, the libraries' and the server's."""
+    level = logging.getLevelNamesMapping()[settings.log_level]
+    if settings.production:
+        renderer: Processor = structlog.processors.JSONRenderer(serializer=_json)
+        as_text: Processor = structlog.processors.JSONRenderer(serializer=lambda line, **_: _json(line).decode())
+    else:
+        renderer = as_text = ConsoleRenderer(colors=sys.stderr.isatty(), repr_native_str=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=[add_log_level, add_logger_name, ExtraAdder(), _request_of_now, _TIME],
+            processors=[_one_line, _stack, ProcessorFormatter.remove_processors_meta, as_text],
+        )
+    )
+    logging.root.handlers = [handler]
+    logging.root.setLevel(level)
+    logging.captureWarnings(capture=True)
+    server = logging.getLogger("_granian")
+    server.handlers, server.propagate = [], True
+    server.setLevel(level if settings.production else max(level, logging.WARNING))
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, _TIME, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer)
+        if settings.production
+        else structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _json(line: Mapping[str, Any], **_: Any) -> bytes:
+    return msgspec.json.encode(line, enc_hook=str)
+
+
+def _request_of_now(_: Any, __: str, line: EventDict) -> EventDict:
+    """The id of the request that logs, where the caller did not say it."""
+    account = CURRENT.get()
+    if account is not None and account.request_id:
+        line.setdefault("request_id", account.request_id)
+    return line
+
+
+def _one_line(_: Any, __: str, line: EventDict) -> EventDict:
+    line["event"] = escaped(str(line["event"]))
+    return line
+
+
+def escaped(text: str) -> str:
+    """`text` with what is not printable written as Python writes it: nothing forges a line or drives a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _stack(_: Any, __: str, line: EventDict) -> EventDict:
+    caught = line.pop("exc_info", None)
+    error = caught[1] if isinstance(caught, tuple) else caught
+    if isinstance(error, BaseException):
+        line["exception"] = stack(error)
+    return line
+
+
+def stack(error: BaseException) -> str:
+    """The stacks of `error` and of what caused it, newest first, without the values that messages quote."""
+    parts: list[str] = []
+    cause: BaseException | None = error
+    for _ in range(_LONGEST_CHAIN):
+        if cause is None:
+            break
+        parts += [f"{_named(cause)}\n", *traceback.format_tb(cause.__traceback__)]
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return "".join(parts)
+
+
+def _named(error: BaseException) -> str:
+    name = type(error).__qualname__
+    if isinstance(error, asyncpg.PostgresError):
+        facts = [f"{fact}={value}" for fact in _FACTS_OF_A_FAILURE if (value := getattr(error, fact, None))]
+        return f"{name}: {' '.join(facts)}"
+    return f"{name}: {escaped(str(error))}" if isinstance(error, _SPEAK_OF_CODE) else name

@@ -1,0 +1,129 @@
+"""Prometheus metrics that add up over all workers of the service.
+
+Each worker writes its own files in a directory that they share, by way of prometheus-client's multi-process mode; any
+worker can answer for all. The library chooses that mode when it is imported, which is too early here: the parent, from
+which the workers are forked, has not read the settings then. So the mode is set when a worker opens its metrics.
+"""
+
+import os
+import secrets
+from collections import Counter as Tally
+from pathlib import Path
+from typing import Final
+
+import prometheus_client.values
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from todo_api.errors import MethodNotAllowed, MetricsTokenNeeded, send_error
+from todo_api.observability.context import WORKER
+
+DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable by which prometheus-client is told; `server.py` sets it, nobody else needs to."""
+PATH: Final = "/metrics"
+EVENTS: Final = {
+    "retry": ("todo_api_retries", "Statements run again, by cause"),
+    "database_error": ("todo_api_database_errors", "Statements that failed, by SQLSTATE class or exception"),
+    "jwks_fetch": ("todo_api_jwks_fetches", "Fetches of Better Auth's keys, by outcome"),
+    "rate_limited": ("todo_api_rate_limited", "Requests answered with 429"),
+}
+_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_CONTENT_TYPE: Final = b"text/plain; version=1.0.0; charset=utf-8"
+
+
+class Metrics:
+    """One worker's."""
+
+    def open(self) -> None:
+        """To be called after the fork: from here on, this process has files of its own."""
+        directory = Path(os.environ[DIRECTORY])
+        self._directory = directory
+        _forget_the_dead(directory)
+        prometheus_client.values.ValueClass = prometheus_client.values.MultiProcessValue()  # type: ignore[no-untyped-call] # the library's
+        self._requests = Counter("todo_api_requests", "Requests", ["method", "route", "status"], registry=None)
+        self._seconds = Histogram(
+            "todo_api_request_seconds", "Time to answer", ["method", "route"], buckets=_BUCKETS, registry=None
+        )
+        self._database = Histogram(
+            "todo_api_request_database_seconds",
+            "Database time of a request that needed the database, waiting for a connection included",
+            buckets=_BUCKETS,
+            registry=None,
+        )
+        self._pool = Gauge(
+            "todo_api_pool_connections", "Database connections", ["state"], registry=None, multiprocess_mode="livesum"
+        )
+        self._waiting = Gauge(
+            "todo_api_pool_waiting", "Statements without a connection", registry=None, multiprocess_mode="livesum"
+        )
+        self._workers = Gauge("todo_api_workers", "Live workers", registry=None, multiprocess_mode="livesum")
+        self._workers.set(1)
+        self._events = {event: Counter(name, text, ["kind"], registry=None) for event, (name, text) in EVENTS.items()}
+        self._published: Tally[tuple[str, str]] = Tally()
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def request(self, method: str, route: str, status: int, seconds: float, database_seconds: float) -> None:
+        """One answered request. `route` is a template: its values are few."""
+        key = (method, route, status)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = (
+                self._requests.labels(method, route, str(status)),
+                self._seconds.labels(method, route),
+            )
+        child[0].inc()
+        child[1].observe(seconds)
+        if database_seconds:
+            self._database.observe(database_seconds)
+
+    def sample(self, size: int, idle: int, limit: int) -> None:
+        """Publishes the events of this worker, and its database connections: open, idle, and how many there may be."""
+        in_use = size - idle
+        for state, value in (("in_use", in_use), ("idle", idle), ("limit", limit)):
+            self._pool.labels(state).set(value)
+        self._waiting.set(max(0, WORKER.in_flight - in_use))
+        events = Tally(WORKER.events)
+        for (event, kind), count in (events - self._published).items():
+            self._events[event].labels(kind).inc(count)
+        self._published = events
+
+    def text(self) -> bytes:
+        """All workers' metrics in Prometheus's text format."""
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, str(self._directory))  # type: ignore[no-untyped-call] # untyped in the library
+        return generate_latest(registry)
+
+
+def _forget_the_dead(directory: Path) -> None:
+    """A worker that was killed uses no connection: its gauges go. Its counters stay, or the sums would fall."""
+    for file in directory.glob("gauge_live*_*.db"):
+        if not Path("/proc", file.stem.rpartition("_")[2]).exists():
+            file.unlink(missing_ok=True)
+
+
+class MetricsPage:
+    """ASGI middleware: `GET /metrics` for whoever has the token."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, token: str) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.expected = token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or scope["path"] != PATH:
+            await self.app(scope, receive, send)
+            return
+        scope["path_template"] = PATH
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        scheme, _, told = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
+        if scheme.lower() != b"bearer" or not secrets.compare_digest(told, self.expected):
+            await send_error(send, MetricsTokenNeeded(), {"WWW-Authenticate": 'Bearer realm="metrics"'})
+        elif scope["method"] != "GET":
+            await send_error(send, MethodNotAllowed(), {"Allow": "GET, HEAD"})
+        else:
+            body = self.metrics.text()
+            headers = [(b"content-type", _CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,164 @@
+"""The layer around all others: one line and one count for each request, whoever answers it."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from hashlib import blake2b, sha256
+from importlib import import_module
+from time import perf_counter
+from typing import Final
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from todo_api.observability.context import CURRENT, Account, note
+from todo_api.observability.metrics import Metrics
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PROBES: Final = frozenset({"/health", "/health/ready", "/metrics"})
+_UNROUTED: Final = "unrouted"
+"""Refused before it reached a route, or there is none. The path itself is in no log: it is the client's to fill."""
+_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""https://www.w3.org/TR/trace-context/#traceparent-header"""
+_SAMPLE_SECONDS: Final = 1.0
+
+Trace = Callable[[HTTPScope, str, str, int, Account], None]
+
+
+class Pseudonyms:
+    """Stands for a user in the logs: the same in every worker and replica, and nobody's name without the secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = sha256(b"todo-api pseudonyms\0" + secret).digest()
+
+    def __call__(self, user_id: str) -> str:
+        return blake2b(user_id.encode(), digest_size=8, key=self._key).hexdigest()
+
+
+class Observe:
+    """ASGI middleware. What it costs is measured by `benchmarks/observing.py`."""
+
+    def __init__(self, app: ASGIApp, pseudonyms: Pseudonyms, metrics: Metrics | None) -> None:
+        self.app = app
+        self.pseudonyms = pseudonyms
+        self.metrics = metrics
+        self.log = structlog.get_logger().bind()
+        self.trace: Trace | None = None
+        """Set when the worker starts, if traces are wanted."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        method: str = scope["method"]  # the edge turns HEAD and OPTIONS into something else
+        account = Account()
+        CURRENT.set(account)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._tell(scope, method, account)
+
+    def _tell(self, scope: HTTPScope, method: str, account: Account) -> None:
+        seconds = perf_counter() - account.began_at
+        route = scope.get("path_template") or _UNROUTED
+        status = account.status
+        user = scope.get("user")
+        if method not in _METHODS:
+            method = "other"
+        level = logging.DEBUG if route in _PROBES else logging.INFO
+        if self.log.is_enabled_for(level):
+            self.log.log(
+                level,
+                "request",
+                method=method,
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 2),
+                db_ms=round(account.database_seconds * 1000, 2),
+                statements=account.statements,
+                bytes=account.bytes,
+                request_id=account.request_id,
+                **({"user": self.pseudonyms(user)} if user else {}),
+                **_trace(scope),
+            )
+        if status == 429:
+            note("rate_limited")
+        if self.metrics is not None:
+            self.metrics.request(method, route, status, seconds, account.database_seconds)
+        if self.trace is not None and route not in _PROBES:
+            self.trace(scope, method, route, status, account)
+
+
+class Timed:
+    """ASGI middleware just behind the guard: tells browsers where the time went (https://www.w3.org/TR/server-timing/)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        account = CURRENT.get()
+        if account is None:
+            await self.app(scope, receive, send)
+            return
+        admitted_at = perf_counter()
+
+        def timed(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                line = _server_timing(account, admitted_at)
+                message["headers"] = [*message["headers"], (b"server-timing", line)]
+            return send(message)
+
+        await self.app(scope, receive, timed)
+
+
+def _trace(scope: HTTPScope) -> dict[str, str]:
+    for name, value in scope["headers"]:
+        if name == b"traceparent" and (sane := _TRACEPARENT.fullmatch(value)):
+            return {"trace_id": sane[1].decode()}
+    return {}
+
+
+def _server_timing(account: Account, admitted_at: float) -> bytes:
+    """Milliseconds until the answer began."""
+    auth = (admitted_at - account.began_at) * 1000
+    total = (perf_counter() - account.began_at) * 1000
+    return f"auth;dur={auth:.2f}, db;dur={account.database_seconds * 1000:.2f}, total;dur={total:.2f}".encode()
+
+
+@asynccontextmanager
+async def traced(observe: Observe, endpoint: str | None) -> AsyncIterator[None]:
+    """Sends traces while the block runs. What sends them is imported only then: it is an extra."""
+    if endpoint is None:
+        yield
+        return
+    tracing = import_module("todo_api.observability.tracing").Tracing(endpoint)
+    observe.trace = tracing
+    try:
+        yield
+    finally:
+        observe.trace = None
+        await asyncio.to_thread(tracing.close)
+
+
+@asynccontextmanager
+async def sampled(metrics: Metrics | None, connections: Callable[[], tuple[int, int, int]]) -> AsyncIterator[None]:
+    """Publishes the pool and the events of this worker each second while the block runs, and at its end."""
+    if metrics is None:
+        yield
+        return
+    metrics.open()
+
+    async def sample() -> None:
+        while True:
+            metrics.sample(*connections())
+            await asyncio.sleep(_SAMPLE_SECONDS)
+
+    sampler = asyncio.create_task(sample())
+    try:
+        yield
+    finally:
+        sampler.cancel()
+        metrics.sample(*connections())
