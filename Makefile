@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 PACKAGES := node_modules/.installed
 BENCH = $(PDM) sync --quiet -G dev -G embedded -G tracing -G bench && scripts/install-service-alone
-NODE := clients/typescript/$(PACKAGES) tests/better_auth/$(PACKAGES)
+NODE := clients/typescript/$(PACKAGES) tests/auth/better_auth/$(PACKAGES)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ node: $(NODE) ## install what the tests need of Node: Better Auth, the typed cli
 docs-assets: src/todo_api/openapi/scalar.js.gz ## fetch Scalar's script, so that /docs needs no CDN
 
 client: clients/typescript/$(PACKAGES) ## generate the typed client's types from the OpenAPI document
-	.venv/bin/todo-api openapi --output tests/house/openapi.json
+	.venv/bin/todo-api openapi --output tests/architecture/openapi.json
 	npm --prefix clients/typescript run --silent generate
 
 bench: $(INSTALLED) benchmarks/fastify/$(PACKAGES) ## compare with the floor, Fastify and FastAPI, side by side: 8 minutes

@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
-from tests.service import free_port
+from tests.support.service import free_port
 
 from benchmarks.floor import FIRST_PAGE
 from benchmarks.page import ROOT

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from tests.service import free_port
+from tests.support.service import free_port
 
 from benchmarks.contenders import service_command, service_environment
 from benchmarks.load_report import Load, draw, rows_of, text

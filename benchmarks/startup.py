@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx
 from msgspec import Struct
-from tests.service import free_port
+from tests.support.service import free_port
 
 from benchmarks.contenders import service_command, service_environment
 from benchmarks.operations import token

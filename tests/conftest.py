@@ -10,8 +10,8 @@ import httpx
 import pytest
 from alembic import command as alembic
 
-from tests.client import Person, fresh_user
-from tests.service import Service, running
+from tests.support.client import Person, fresh_user
+from tests.support.service import Service, running
 from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.db.migrations import alembic_config
 

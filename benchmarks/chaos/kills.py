@@ -9,8 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.failure.kills import KINDS, Killer
-from tests.failure.postgres import own_postgres
+from tests.support.kills import KINDS, Killer
+from tests.support.postgres import own_postgres
 
 
 def main() -> int:

@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.failure.load import Load
-from tests.failure.postgres import own_postgres
-from tests.service import Service, free_port
+from tests.support.load import Load
+from tests.support.postgres import own_postgres
+from tests.support.service import Service, free_port
 
 
 def started(directory: Path, settings: dict[str, str], number: int) -> Service:

@@ -5,7 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.hostile.contract import cases_of, schemathesis
+from tests.support.schemathesis_run import cases_of, schemathesis
 
 from benchmarks.hostile.server import memory_mib, service
 

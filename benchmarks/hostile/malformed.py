@@ -5,8 +5,8 @@ import sys
 import time
 
 import httpx
-from tests.client import Person, fresh_user
-from tests.hostile.malformed import KINDS, fuzz
+from tests.support.client import Person, fresh_user
+from tests.support.malformed import KINDS, fuzz
 
 from benchmarks.hostile.server import memory_mib, service
 

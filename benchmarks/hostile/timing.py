@@ -6,7 +6,7 @@ import sys
 import time
 from uuid import uuid4
 
-from tests.client import Person, fresh_user
+from tests.support.client import Person, fresh_user
 
 from benchmarks.hostile.server import service
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.auth.forge import claims, segment, signed
-from tests.auth.issuer import AUDIENCE, Issuer
-from tests.client import fresh_user
-from tests.service import OTHER_SECRET
+from tests.support.client import fresh_user
+from tests.support.forge import claims, segment, signed
+from tests.support.issuer import AUDIENCE, Issuer
+from tests.support.service import OTHER_SECRET
 
 Make = Callable[[Issuer], str]
 JWT: Final = {"alg": "HS256", "typ": "JWT"}

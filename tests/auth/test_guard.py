@@ -9,8 +9,8 @@ import jwt
 import pytest
 from litestar.routes import HTTPRoute
 
-from tests.client import Person, token_for
-from tests.service import OTHER_SECRET, SECRET, environment
+from tests.support.client import Person, token_for
+from tests.support.service import OTHER_SECRET, SECRET, environment
 from todo_api.app import create_app
 from todo_api.auth.middleware import PUBLIC
 from todo_api.config.settings import load_settings

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.auth.forge import claims, signed
 from tests.auth.hostile import GOOD, HOSTILE, JWT, USER, published, shared, with_payload
-from tests.auth.issuer import AUDIENCE, Issuer, issuing, new_key, public
 from tests.auth.test_guard import UNAUTHENTICATED
-from tests.service import Service, free_port, running
+from tests.support.forge import claims, signed
+from tests.support.issuer import AUDIENCE, Issuer, issuing, new_key, public
+from tests.support.service import Service, free_port, running
 
 
 @pytest.fixture(scope="module")

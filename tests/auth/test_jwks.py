@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.auth.forge import claims, signed
-from tests.auth.issuer import Issuer, issuing, new_key, public
+from tests.support.forge import claims, signed
+from tests.support.issuer import Issuer, issuing, new_key, public
 from todo_api.auth import jwks as rules
 from todo_api.auth.jwks import Jwks
 from todo_api.auth.keys import shared_secrets

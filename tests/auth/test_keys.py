@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.auth.issuer import private_keys, public
+from tests.support.issuer import private_keys, public
 from todo_api.auth.keys import MAX_KEYS, NoUsableKey, published_keys
 
 

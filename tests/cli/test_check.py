@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from alembic import command as alembic
 
-from tests.cli.program import todo_api
-from tests.house.test_migrations import empty, run
-from tests.service import SECRET
+from tests.architecture.test_migrations import empty, run
+from tests.support.program import todo_api
+from tests.support.service import SECRET
 from todo_api.cli.check import findings, keys
 from todo_api.config.settings import load_settings
 from todo_api.db.migrations import alembic_config

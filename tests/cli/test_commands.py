@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.program import todo_api
-from tests.cli.test_settings import PRODUCTION
-from tests.service import Service
+from tests.config.test_settings import PRODUCTION
+from tests.support.program import todo_api
+from tests.support.service import Service
 
 
 def test_a_token_opens_its_users_door(anyone: httpx.Client, tmp_path: Path) -> None:

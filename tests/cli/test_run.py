@@ -15,9 +15,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.cli.program import todo_api
-from tests.client import Person, fresh_user
-from tests.service import Service, free_port
+from tests.support.client import Person, fresh_user
+from tests.support.program import todo_api
+from tests.support.service import Service, free_port
 
 EMBEDDED = {"BETTER_AUTH_SECRET": ""}
 

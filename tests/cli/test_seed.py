@@ -6,10 +6,10 @@ from pathlib import Path
 
 import httpx
 
-from tests.cli.program import todo_api
-from tests.cli.test_settings import PRODUCTION
-from tests.client import token_for
-from tests.service import Service
+from tests.config.test_settings import PRODUCTION
+from tests.support.client import token_for
+from tests.support.program import todo_api
+from tests.support.service import Service
 from todo_api.cli.seed import rows_of, seed_user
 
 

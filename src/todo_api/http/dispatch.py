@@ -17,7 +17,7 @@ from todo_api.http.response import NO_CONTENT, Answer
 class Straight:
     """Middleware for controllers whose handlers take `request`, and where they name them `task_id` and `data`, and give
     an `Answer` or nothing. Guards, dependencies, hooks and DTOs of the framework have no effect on them, and a test
-    (tests/house/test_straight.py) refuses them.
+    (tests/architecture/test_dispatch.py) refuses them.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,0 +1,91 @@
+"""One round trip to the database for each operation, none for what is refused."""
+
+import statistics
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.client import Person, fresh_user
+from tests.support.day import steps
+from tests.support.service import running
+from tests.support.wire import Wire
+
+PER_ROUND = Counter(operation for operation, _ in steps())
+MOST_ROUNDS = 40
+
+
+@pytest.fixture(scope="module")
+def proxy(database_url: str) -> Iterator[Wire]:
+    with Wire(database_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def person(proxy: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    settings = {"DATABASE_URL": proxy.url, "DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0"}
+    with running(tmp_path_factory.mktemp("service"), settings) as service:
+        with Person(service.url, fresh_user("warm")) as warm:
+            for _ in range(2):
+                for _, call in steps():
+                    call(warm)
+        with Person(service.url, fresh_user("ann")) as person:
+            yield person
+
+
+def test_each_operation_is_one_round_trip(person: Person, proxy: Wire) -> None:
+    counted: dict[str, set[int]] = {}
+    statuses: list[int] = []
+    for operation, call in steps():
+        before = proxy.round_trips
+        answer = call(person)
+        assert answer.status_code in (200, 201, 204, 304, 404, 409, 412), answer.text
+        statuses.append(answer.status_code)
+        counted.setdefault(operation, set()).add(proxy.round_trips - before)
+    assert {304, 409, 412} <= set(statuses)
+    assert counted == {
+        operation: {1}
+        for operation in (
+            "createTask",
+            "listTasks",
+            "getTask",
+            "updateTask",
+            "putTask",
+            "toggleTaskCompletion",
+            "listTags",
+            "deleteTask",
+        )
+    }
+
+
+def test_what_is_refused_costs_none(person: Person, proxy: Wire) -> None:
+    before = proxy.round_trips
+    refused = [
+        person.get("/api/somebody-else/tasks"),
+        person.delete("/api/somebody-else/tasks/x"),
+        person.get("tasks", headers={"Authorization": "Bearer nonsense"}),
+        person.get("tasks/not-an-id"),
+        person.post("tasks", json={"title": ""}),
+        person.get("/health"),
+    ]
+    assert [answer.status_code for answer in refused] == [403, 403, 401, 404, 400, 200]
+    assert proxy.round_trips == before
+
+
+def test_20_ms_to_the_database_are_felt_once(person: Person, proxy: Wire) -> None:
+    proxy.delay = 0.02
+    try:
+        took: dict[str, deque[float]] = {}
+        for played in range(1, MOST_ROUNDS + 1):
+            for operation, call in steps():
+                began = time.perf_counter()
+                call(person)
+                took.setdefault(operation, deque(maxlen=5 * PER_ROUND[operation])).append(time.perf_counter() - began)
+            medians = {operation: statistics.median(times) for operation, times in took.items()}
+            # On a machine that others use too, a quiet moment is waited for.
+            if played >= 5 and max(medians.values()) < 0.025:
+                break
+    finally:
+        proxy.delay = 0
+    assert all(0.02 < median < 0.025 for median in medians.values()), medians

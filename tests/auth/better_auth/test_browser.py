@@ -1,0 +1,48 @@
+"""A browser, a page of the guide's front end, and the API on another origin. One test, since a browser is dear."""
+
+import json
+import struct
+from pathlib import Path
+
+from tests.architecture.test_troubleshooting import IN_THE_BROWSER, printed
+from tests.auth.better_auth.frontend import BetterAuth, chromium, missing, project, require_node
+from tests.auth.better_auth.test_better_auth import settings_of_the_guide
+from tests.support.service import free_port, running
+from todo_api.openapi.scalar import SCRIPT
+
+
+def test_a_page_works_across_origins_another_is_refused_and_scalar_sends_a_request(
+    database_url: str, tmp_path: Path
+) -> None:
+    require_node()
+    if not SCRIPT.exists():
+        missing("Scalar's script is not here: `make docs-assets`")
+    browser = chromium()
+    with project("published-keys") as directory:
+        better_auth = BetterAuth(directory, free_port())
+        settings = settings_of_the_guide(better_auth, "published-keys") | {"DATABASE_URL": database_url}
+        settings["PORT"] = better_auth.api.rpartition(":")[2]
+        try:
+            with running(tmp_path, settings):
+                seen = json.loads(better_auth.run("browser.js", CHROMIUM=browser, PICTURES=str(tmp_path)))
+        finally:
+            better_auth.stop()
+
+    assert seen["tasks"] == [["Call Bob", "done"], ["Buy milk", ""]]
+    assert seen["said"].startswith("2 tasks of ")
+    assert seen["complaints"] == []
+    assert seen["from_the_page"] == 200
+
+    assert seen["from_elsewhere"] == "TypeError: Failed to fetch"
+    words = seen["browsers_words"][0]
+    assert printed(IN_THE_BROWSER).fullmatch(words)
+    assert "from origin 'http://localhost:" in words
+
+    assert seen["operations"] >= 10
+    assert seen["operations_not_shown"] == []
+    assert (seen["sent"], seen["sent_to"]) == (200, seen["tasks_url"])
+    assert seen["docs_complaints"] == []
+
+    assert seen["outside"] == [], "nobody else is asked for anything"
+    for picture in ("page.png", "docs.png"):
+        assert struct.unpack(">II", (tmp_path / picture).read_bytes()[16:24]) == (1200, 800)

@@ -1,0 +1,120 @@
+"""What must be true of everything that the service said, whatever the network did to it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from tests.support.client import Json
+from tests.support.network import Delivery
+
+FIELDS = ("title", "description", "completed", "priority", "due_date", "tags")
+
+
+def content(task: Json) -> Json:
+    return {field: task[field] for field in FIELDS}
+
+
+def applied(before: Json, change: Delivery) -> Json:
+    """The simple model: what a change makes of a task."""
+    if change.path.endswith("/complete"):
+        return {**before, "completed": not before["completed"]}
+    sent: Json = msgspec.json.decode(change.body)
+    return {**before, **sent}
+
+
+class Ledger:
+    """The history of each task, put together from the answers."""
+
+    def __init__(self, deliveries: Iterable[Delivery]) -> None:
+        self.created: dict[str, list[Delivery]] = {}
+        self.changes: dict[tuple[str, int], list[Delivery]] = {}
+        self.unknown: list[Delivery] = []
+        self.deleted: set[str] = set()
+        self.told: dict[tuple[str, int], Json] = {}
+        for delivery in deliveries:
+            self._add(delivery)
+
+    def _add(self, delivery: Delivery) -> None:
+        match delivery.method, delivery.status:
+            case _, None:
+                self.unknown.append(delivery)
+            case "POST", 201:
+                self.created.setdefault(delivery.headers["idempotency-key"], []).append(delivery)
+            case "PATCH", 200:
+                task = delivery.json
+                self._tell(task)
+                if delivery.headers["if-match"] != f'"{task["version"]}"':
+                    self.changes.setdefault((task["id"], task["version"]), []).append(delivery)
+                else:
+                    assert applied(content(task), delivery) == content(task), "a change was left out"
+            case "DELETE", 204:
+                self.deleted.add(delivery.path.rsplit("/", 1)[1])
+            case _, 412:
+                self._tell(delivery.json["current"])
+            case "GET", 200:
+                for task in delivery.json["data"]:
+                    self._tell(task)
+            case _, status:
+                assert status in (304, 404), delivery
+
+    def _tell(self, task: Json) -> None:
+        key = task["id"], task["version"]
+        assert self.told.setdefault(key, task) == task, "one version was told in two ways"
+
+    def check(self, left: list[Json]) -> None:
+        """`left` is what the service lists when all is settled."""
+        tasks = self._check_keys()
+        now = {task["id"]: task for task in left}
+        gone = set(tasks) - set(now)
+        assert set(now) <= set(tasks), "a task that nobody created"
+        assert self.deleted <= gone, "a deleted task is back"
+        possibly = {delivery.path.rsplit("/", 1)[1] for delivery in self.unknown if delivery.method == "DELETE"}
+        assert gone <= self.deleted | possibly, "a task has vanished"
+        for task_id, first in tasks.items():
+            last = (
+                now[task_id]["version"]
+                if task_id in now
+                else max(v for t, v in [*self.told, (task_id, 1)] if t == task_id)
+            )
+            self._check_chain(first, last)
+            if task_id in now:
+                self._tell(now[task_id])
+
+    def _check_keys(self) -> dict[str, Json]:
+        """One key, one task, one answer."""
+        tasks: dict[str, Json] = {}
+        for key, answers in self.created.items():
+            assert len({delivery.answer for delivery in answers}) == 1, f"two answers for the key {key}"
+            firsts = [delivery for delivery in answers if "idempotency-replayed" not in delivery.answer_headers]
+            lost = [each for each in self.unknown if each.headers.get("idempotency-key") == key]
+            assert len(firsts) == 1 or (not firsts and lost), f"the key {key} created {len(firsts)} tasks"
+            task = answers[0].json
+            assert task["version"] == 1
+            assert task["id"] not in tasks, "two keys, one task"
+            tasks[task["id"]] = task
+        return tasks
+
+    def _check_chain(self, first: Json, last: int) -> None:
+        """Each version is the one before it, changed by exactly one request, which was meant for that one."""
+        task_id, state = first["id"], content(first)
+        for version in range(2, last + 1):
+            winners = self.changes.get((task_id, version), [])
+            if not winners:
+                winners = [each for each in self.unknown if self._may_be(each, task_id, version)]
+                told = self.told.get((task_id, version))
+                winners = [each for each in winners if told is None or applied(state, each) == content(told)][:1]
+            assert len(winners) == 1, f"version {version} of {task_id} was made by {len(winners)} requests"
+            assert winners[0].headers["if-match"] == f'"{version - 1}"'
+            state = applied(state, winners[0])
+            told = self.told.get((task_id, version), {**first, **state})
+            assert content(told) == state, "an edit is lost"
+        assert (task_id, last + 1) not in self.changes, "an edit is lost"
+
+    @staticmethod
+    def _may_be(delivery: Delivery, task_id: str, version: int) -> bool:
+        return f"/tasks/{task_id}" in delivery.path and delivery.headers.get("if-match") == f'"{version - 1}"'
+
+
+Sent = tuple[str, str, dict[str, str], Any]
+"""Method, path below the user's own, headers and body of a request, to be sent again as it was."""

@@ -1,0 +1,158 @@
+"""GET /api/{user_id}/tasks?cursor="""
+
+import random
+import threading
+import time
+from itertools import product
+from typing import Any
+
+import pytest
+
+from tests.support.client import Json, Person, errors_of, fresh_user
+from tests.support.service import Service
+
+SORTS = ["created_at", "updated_at", "title", "due_date", "priority"]
+REFUSED = [("query.cursor", "cursor_invalid")]
+_BOUND = 1000
+
+
+def walk(person: Person, **query: Any) -> list[Json]:
+    """All pages from the first to the last."""
+    seen: list[Json] = []
+    cursor: dict[str, str] = {}
+    for _ in range(_BOUND):
+        answer = person.get("tasks", params=query | cursor)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        seen += page["data"]
+        if page["next_cursor"] is None:
+            return seen
+        assert len(page["data"]) == query["limit"]
+        cursor = {"cursor": page["next_cursor"]}
+    raise AssertionError("the walk has no end")
+
+
+@pytest.fixture
+def cursor(ann: Person) -> str:
+    for _ in range(3):
+        ann.creates(tags=["a"], due_date="2026-01-01")
+    made: str = ann.get("tasks?limit=1&status=pending").json()["next_cursor"]
+    return made
+
+
+def test_the_last_page_has_none(ann: Person) -> None:
+    for _ in range(4):
+        ann.creates()
+    for path in ("tasks?limit=4", "tasks?limit=5", "tasks?limit=2&offset=2", "tasks?limit=1&offset=9"):
+        assert ann.get(path).json()["next_cursor"] is None
+
+
+def test_another_user_cannot_use_it(ann: Person, bob: Person, cursor: str) -> None:
+    bob.creates()
+    assert errors_of(bob.get(f"tasks?status=pending&cursor={cursor}")) == REFUSED
+    assert ann.get(f"tasks?status=pending&cursor={cursor}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "status=completed",
+        "status=pending&search=milk",
+        "status=pending&tags=a",
+        "status=pending&tags_match=all",
+        "status=pending&priority=High",
+        "status=pending&due_from=2026-01-01",
+        "status=pending&due_to=2026-01-01",
+        "status=pending&sort_direction=asc",
+        *(f"status=pending&sort_by={sort}" for sort in SORTS[1:]),
+    ],
+)
+def test_another_query_cannot_use_it(ann: Person, cursor: str, query: str) -> None:
+    assert errors_of(ann.get(f"tasks?{query}&cursor={cursor}")) == REFUSED
+
+
+def test_limit_total_and_spelling_may_change(ann: Person, cursor: str) -> None:
+    for more in ("limit=2", "limit=1&with_total=true", "sort_by=created_at&offset=0", "search=%20"):
+        assert len(ann.get(f"tasks?status=pending&cursor={cursor}&{more}").json()["data"]) >= 1
+
+
+def test_each_change_of_a_character_is_noticed(ann: Person, cursor: str) -> None:
+    for at in range(len(cursor)):
+        for other in "A", "B":
+            damaged = cursor[:at] + other + cursor[at + 1 :]
+            if damaged != cursor:
+                assert errors_of(ann.get("tasks", params={"status": "pending", "cursor": damaged})) == REFUSED
+    for damaged in (cursor[:-1], cursor + "=", cursor + "A", " " + cursor, cursor + "%", "é" * 20, "=" * 8, "A" * 5):
+        assert errors_of(ann.get("tasks", params={"status": "pending", "cursor": damaged})) == REFUSED
+
+
+class Neighbours:
+    """Other clients of the same user. They leave the tasks named `stays` where they are."""
+
+    def __init__(self, person: Person, seed: int) -> None:
+        self.person = person
+        self.chance = random.Random(seed)
+        self.stopped = threading.Event()
+        self.failed: list[str] = []
+        self.done = 0
+        self.thread = threading.Thread(target=self.run)
+
+    def task(self) -> Json:
+        due = self.chance.choice([None, "2026-01-01", "2026-01-02"])
+        title = self.chance.choice(["a", "m", "M", "z"])
+        return {"title": title, "due_date": due, "priority": self.chance.choice(["High", "Medium", "Low"])}
+
+    def run(self) -> None:
+        ids: list[str] = []
+        while not self.stopped.is_set() and self.done < _BOUND:
+            self.done += 1
+            match self.chance.randrange(3) if len(ids) > 10 else 0:
+                case 0:
+                    answer = self.person.post("tasks", json=self.task())
+                    ids.append(answer.json()["id"])
+                case 1:
+                    answer = self.person.patch(f"tasks/{self.chance.choice(ids)}", json=self.task())
+                case _:
+                    answer = self.person.delete(f"tasks/{ids.pop(self.chance.randrange(len(ids)))}")
+            if not answer.is_success:
+                self.failed.append(answer.text)
+            time.sleep(0.002)
+
+
+def test_walks_among_writers_miss_and_repeat_nothing_that_stays(ann: Person, service: Service) -> None:
+    setup = Neighbours(ann, 0)
+    stay = {ann.creates(**setup.task(), description="stays")["id"] for _ in range(40)}
+    people = [Person(service.url, ann.user_id) for _ in range(2)]
+    neighbours = [Neighbours(person, seed) for seed, person in enumerate(people, start=1)]
+    for neighbour in neighbours:
+        neighbour.thread.start()
+    try:
+        walks = {
+            order: walk(ann, sort_by=order[0], sort_direction=order[1], limit=3)
+            for order in product(SORTS, ("asc", "desc"))
+        }
+    finally:
+        for neighbour, person in zip(neighbours, people, strict=True):
+            neighbour.stopped.set()
+            neighbour.thread.join()
+            person.close()
+    for order, seen in walks.items():
+        assert sorted(task["id"] for task in seen if task["description"] == "stays") == sorted(stay), order
+        unmoved = [task["id"] for task in seen if task["version"] == 1]
+        assert len(unmoved) == len(set(unmoved)), order
+    assert not any(neighbour.failed for neighbour in neighbours)
+    assert sum(neighbour.done for neighbour in neighbours) > 50
+
+
+def test_a_walk_survives_the_loss_of_the_task_that_it_stood_on(service: Service) -> None:
+    with Person(service.url, fresh_user("ann")) as ann:
+        for sort in SORTS:
+            tasks = [ann.creates(title=f"t{number}") for number in range(4)]
+            first = ann.get("tasks", params={"sort_by": sort, "limit": 2}).json()
+            expected = ann.get("tasks", params={"sort_by": sort}).json()["data"][2:]
+            ann.delete(f"tasks/{first['data'][-1]['id']}")
+            query = {"sort_by": sort, "cursor": first["next_cursor"]}
+            assert ann.get("tasks", params=query).json()["data"] == expected
+            for task in tasks:
+                ann.delete(f"tasks/{task['id']}")

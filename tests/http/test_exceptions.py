@@ -1,0 +1,26 @@
+"""A bug of ours is an answer like any other: whole, counted, and silent about what it was."""
+
+from pathlib import Path
+
+import anyio
+import httpx
+
+from tests.support.client import token_for
+from tests.support.service import environment
+from todo_api.app import create_app
+from todo_api.config.settings import load_settings
+
+
+async def _answer_without_a_database() -> httpx.Response:
+    """The app is not started, so that there is none: nobody foresaw that."""
+    app = create_app(load_settings(environment(RATE_LIMIT="50/100"), Path("/nowhere")))
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # the two name ASGI's types differently
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        return await client.get("/api/ann/tasks", headers={"Authorization": f"Bearer {token_for('ann')}"})
+
+
+def test_what_nobody_foresaw_is_500_with_all_that_answers_have() -> None:
+    answer = anyio.run(_answer_without_a_database)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "database" not in answer.text
+    assert {"x-request-id", "ratelimit-limit", "ratelimit-remaining", "x-content-type-options"} <= answer.headers.keys()

@@ -1,0 +1,102 @@
+"""RATE_LIMIT: users by their verified `sub`, everybody else by address."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.support.client import Person, fresh_user, token_for
+from tests.support.service import ORIGIN, Service, running
+
+BURST = 20
+LIMIT = f"1/{BURST}"
+"""One a second: a slow machine changes little."""
+
+
+@pytest.fixture(scope="module")
+def limited(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    settings = {"DATABASE_URL": database_url, "RATE_LIMIT": LIMIT}
+    with running(tmp_path_factory.mktemp("service"), settings) as service:
+        yield service
+
+
+@pytest.fixture
+def spent(limited: Service) -> Iterator[Person]:
+    """Somebody with nothing left."""
+    with Person(limited.url, fresh_user("spent")) as person:
+        deadline = time.monotonic() + 30
+        while person.get("tasks").status_code != 429:
+            assert time.monotonic() < deadline
+        yield person
+
+
+def test_a_burst_passes_and_the_rest_waits(limited: Service) -> None:
+    with Person(limited.url, fresh_user("ann")) as ann:
+        answers = [ann.get("tasks") for _ in range(3 * BURST)]
+    statuses = [answer.status_code for answer in answers]
+    assert statuses[:BURST] == [200] * BURST
+    assert set(statuses[BURST:]) == {200, 429} or set(statuses[BURST:]) == {429}
+    assert [int(answer.headers["ratelimit-remaining"]) for answer in answers[:2]] == [BURST - 1, BURST - 2]
+    for answer in answers:
+        assert answer.headers["ratelimit-limit"] == str(BURST)
+        assert answer.headers["ratelimit-policy"] == f"{BURST};w={BURST}"
+        assert 0 < int(answer.headers["ratelimit-reset"]) <= BURST
+
+
+def test_429_says_when_to_come_back_and_keeps_its_word(spent: Person) -> None:
+    refused = spent.post("tasks", json={"title": "a"}, headers={"Origin": ORIGIN})
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+    assert refused.headers["access-control-allow-origin"] == ORIGIN
+    assert int(refused.headers["ratelimit-remaining"]) == 0
+    time.sleep(int(refused.headers["retry-after"]))
+    assert spent.post("tasks", json={"title": "a"}).status_code == 201
+    assert spent.get("/health").status_code == 200
+
+
+def test_others_behind_the_same_address_do_not_notice(limited: Service, spent: Person) -> None:
+    with Person(limited.url, fresh_user("bob")) as bob:
+        assert bob.get("tasks").status_code == 200
+    assert spent.user_id
+
+
+def test_no_header_and_no_new_token_gives_more(spent: Person) -> None:
+    for headers in (
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"Forwarded": "for=203.0.113.9"},
+        {"X-Real-IP": "203.0.113.9"},
+        {"Authorization": f"Bearer {token_for(spent.user_id, 600)}"},
+    ):
+        answers = {spent.get("//api/" + spent.user_id + "/tasks/", headers=headers).status_code for _ in range(3)}
+        assert 429 in answers
+
+
+def test_another_users_path_and_unknown_paths_count_too(limited: Service) -> None:
+    with Person(limited.url, fresh_user("ann")) as ann:
+        refused = [ann.get(path).status_code for path in ("/api/bob/tasks", "/nowhere") * BURST]
+    assert {403, 404, 429} == set(refused)
+
+
+def test_a_flood_without_tokens_is_stopped_and_users_get_through(limited: Service) -> None:
+    def knock(number: int) -> httpx.Response:
+        headers = {"Authorization": f"Bearer a.b.{number}", "X-Forwarded-For": f"203.0.113.{number}"}
+        return anyone.get("/api/ann/tasks", headers=headers if number % 2 else {})
+
+    with httpx.Client(base_url=limited.url, timeout=30) as anyone, ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(knock, range(BURST * 4)))
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {401, 429}
+    assert statuses.count(429) > statuses.count(401)
+    for answer in answers:
+        assert ("retry-after" in answer.headers) == (answer.status_code == 429)
+        assert answer.headers["ratelimit-limit"] == str(BURST)
+        assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
+    with Person(limited.url, fresh_user("ann")) as ann:
+        assert ann.get("tasks").status_code == 200
+    assert httpx.get(f"{limited.url}/health").status_code == 200
+
+
+def test_off_means_off(ann: Person) -> None:
+    answer = ann.get("tasks")
+    assert not [name for name in answer.headers if name.startswith("ratelimit")]

@@ -1,0 +1,173 @@
+"""A connection that dies costs one quiet retry; a write is never made twice."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from uuid import UUID
+
+import anyio
+import asyncpg
+import httpx
+import pytest
+
+from tests.support.client import Json, Person
+from tests.support.proxy import Proxy
+from tests.support.service import Service
+from todo_api.db import database as engine
+from todo_api.db.database import Database
+from todo_api.db.url import connect_arguments
+from todo_api.features.tasks.repository import TaskRepository
+
+Call = Callable[[Person, Json], httpx.Response]
+OPERATIONS: dict[str, tuple[Call, int]] = {
+    "createTask": (lambda ann, _: ann.post("tasks", json={"title": "new", "tags": ["a", "b"]}), 201),
+    "listTasks": (lambda ann, _: ann.get("tasks"), 200),
+    "getTask": (lambda ann, task: ann.get(f"tasks/{task['id']}"), 200),
+    "updateTask": (lambda ann, task: ann.patch(f"tasks/{task['id']}", json={"title": "x", "tags": ["c"]}), 200),
+    "toggleTaskCompletion": (lambda ann, task: ann.patch(f"tasks/{task['id']}/complete"), 200),
+    "listTags": (lambda ann, _: ann.get("tags"), 200),
+    "deleteTask": (lambda ann, task: ann.delete(f"tasks/{task['id']}"), 204),
+}
+NOT_REPEATED = ("updateTask", "toggleTaskCompletion", "deleteTask")
+
+
+async def terminate(url: str, name: str) -> None:
+    """As an administrator, a suspension or a failover does."""
+    connection = await asyncpg.connect(**connect_arguments(url))
+    try:
+        await connection.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = $1", name
+        )
+    finally:
+        await connection.close()
+
+
+def was_done_once(person: Person, operation: str, before: Json, answer: httpx.Response) -> None:
+    tasks = person.get("tasks").json()["data"]
+    match operation:
+        case "createTask":
+            assert [tasks[0], tasks[1]] == [answer.json(), before]
+            assert tasks[0]["tags"] == ["a", "b"]
+        case "updateTask" | "toggleTaskCompletion":
+            assert [task["version"] for task in tasks] == [2]
+        case "deleteTask":
+            assert tasks == []
+        case _:
+            assert tasks == [before]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("death", ["terminated", "closed", "reset"])
+def test_what_died_while_idle_is_not_noticed(
+    cut_off: Person, proxy: Proxy, database_url: str, operation: str, death: str
+) -> None:
+    task = cut_off.creates(tags=["a"])
+    call, status = OPERATIONS[operation]
+    if death == "terminated":
+        anyio.run(terminate, database_url, proxy.name)
+    else:
+        proxy.cut(reset=death == "reset")
+    answer = call(cut_off, task)
+    assert answer.status_code == status, answer.text
+    was_done_once(cut_off, operation, task, answer)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("reset", [False, True])
+def test_when_the_answer_is_lost_nothing_is_done_twice(
+    cut_off: Person, proxy: Proxy, operation: str, reset: bool
+) -> None:
+    task = cut_off.creates(tags=["a"])
+    call, status = OPERATIONS[operation]
+    proxy.cut_by_reset = reset
+    proxy.cut_answer_to = cut_off.user_id.encode()
+    answer = call(cut_off, task)
+    assert proxy.cut_answer_to is None, "it was cut"
+    if operation in NOT_REPEATED:
+        assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
+        assert int(answer.headers["retry-after"]) > 0
+    else:
+        assert answer.status_code == status, answer.text
+    was_done_once(cut_off, operation, task, answer)
+
+
+def test_a_create_that_cannot_be_asked_for_again_may_have_been_made(cut_off: Person, proxy: Proxy) -> None:
+    proxy.cut_answer_to = cut_off.user_id.encode()
+    proxy.cut_and_refuse = True
+    try:
+        answer = cut_off.post("tasks", json={"title": "made", "tags": ["a"]})
+    finally:
+        proxy.cut_and_refuse = False
+        proxy.listen()
+    assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
+    assert [task["tags"] for task in cut_off.get("tasks").json()["data"]] == [["a"]]
+
+
+@pytest.mark.parametrize("operation", ["createTask", "getTask"])
+def test_a_connection_that_answers_nothing_is_given_up(cut_off: Person, proxy: Proxy, operation: str) -> None:
+    task = cut_off.creates(tags=["a"])
+    call, status = OPERATIONS[operation]
+    proxy.freeze()
+    began = time.monotonic()
+    answer = call(cut_off, task)
+    assert answer.status_code == status, answer.text
+    assert 1.5 < time.monotonic() - began < 5
+    was_done_once(cut_off, operation, task, answer)
+
+
+async def toggled_after_a_silence(url: str, proxy: Proxy, person: Person, task_id: UUID) -> None:
+    database = Database(url, pool_size=1, max_overflow=0)
+    await database.open()
+    try:
+        tasks = TaskRepository(database, person.user_id)
+        await tasks.get(task_id)
+        await anyio.to_thread.run_sync(proxy.freeze)
+        assert (await tasks.toggle(task_id)).version == 2
+    finally:
+        await database.close()
+
+
+def test_a_connection_that_was_quiet_is_asked_before_a_write(
+    cut_off: Person, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_TRUSTED_SECONDS", 0)
+    task = cut_off.creates()
+    anyio.run(toggled_after_a_silence, proxy.url, proxy, cut_off, UUID(task["id"]))
+    assert cut_off.sees(task["id"])["version"] == 2
+
+
+async def seconds_with_many_silent(url: str, proxy: Proxy, person: Person, task_id: UUID, *, write: bool) -> float:
+    database = Database(url, pool_size=8, max_overflow=0)
+    await database.open()
+    try:
+        tasks = TaskRepository(database, person.user_id)
+        await asyncio.gather(*(tasks.get(task_id) for _ in range(8)))
+        assert database.connections()[:2] == (8, 8)
+        await anyio.to_thread.run_sync(proxy.freeze)
+        began = time.monotonic()
+        assert (await (tasks.toggle if write else tasks.get)(task_id)).version == 1 + write
+        return time.monotonic() - began
+    finally:
+        await database.close()
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_the_first_silence_condemns_all_that_were_quiet_for_longer(
+    cut_off: Person, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, write: bool
+) -> None:
+    monkeypatch.setattr(engine, "_TRUSTED_SECONDS", 0)
+    task = cut_off.creates()
+    took = anyio.run(partial(seconds_with_many_silent, write=write), proxy.url, proxy, cut_off, UUID(task["id"]))
+    assert took < 4.5
+
+
+def test_a_write_that_may_not_be_repeated_says_so_within_5_s(cut_off: Person, proxy: Proxy, behind: Service) -> None:
+    task = cut_off.creates()
+    proxy.freeze()
+    began = time.monotonic()
+    answer = cut_off.patch(f"tasks/{task['id']}/complete")
+    assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
+    assert time.monotonic() - began < 5.5
+    assert cut_off.sees(task["id"]) == task
+    assert 'File "' not in behind.log.read_text()

@@ -1,0 +1,125 @@
+"""The tables of docs/security.md: who gets what at which route, and the hostile requests with their answers.
+
+`python -m tests.security.matrix` writes them anew.
+"""
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from alembic import command as alembic
+
+from tests.auth.test_guard import routes
+from tests.security.cases import CASES
+from tests.support.client import Person, fresh_user
+from tests.support.service import running
+from tests.support.wire import Wire
+from todo_api.auth.middleware import PUBLIC
+from todo_api.cli.embedded_postgres import embedded_postgres
+from todo_api.db.migrations import alembic_config
+
+PAGE = Path(__file__).parents[2] / "docs/security.md"
+ONE_CONNECTION = {"DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0"}
+_SCRIPT = "/docs/scalar.js"
+_TABLE = "<!-- {} -->\n\n{}\n\n<!-- /{} -->"
+_BODIES: dict[tuple[str, bool], Any] = {
+    ("POST", False): {"title": "a", "tags": ["t"]},
+    ("PUT", False): {"title": "b"},
+    ("PATCH", False): {"tags": ["u"]},
+}
+_COLUMNS = ("no token", "own", "a stranger's path", "a stranger's id", "an unknown id")
+
+
+def matrix(url: str, proxy: Wire) -> str:
+    """Asks every route of the app as each of them, and counts the statements that go over the wire."""
+    with (
+        Person(url, fresh_user("ann")) as ann,
+        Person(url, fresh_user("ann")) as stranger,
+        httpx.Client(base_url=url, timeout=30) as nobody,
+    ):
+        return _Asking(proxy, ann, stranger, nobody).table()
+
+
+class _Asking:
+    def __init__(self, proxy: Wire, ann: Person, stranger: Person, nobody: httpx.Client) -> None:
+        self.proxy = proxy
+        self.ann = ann
+        self.stranger = stranger
+        self.nobody = nobody
+        self.theirs = stranger.creates(tags=["t"])["id"]
+
+    def table(self) -> str:
+        rows = []
+        for method, example in routes():
+            # Scalar's script is there only where it was fetched.
+            if method in ("OPTIONS", "TRACE") or (example.startswith("/docs/") and example not in PUBLIC - {_SCRIPT}):
+                continue
+            template = example.replace("/api/ann/", "/api/{user_id}/").replace("/x", "/{task_id}")
+            for _ in range(2):  # the first time prepares the statements, and that is a round trip too
+                cells = self._cells(method, template)
+            if not cells[1].startswith("405"):
+                rows.append(f"| `{method} {template}` | {' | '.join(cells)} |")
+        head = f"| route | {' | '.join(_COLUMNS)} |\n|---|{'---|' * len(_COLUMNS)}"
+        return "\n".join([head, *sorted(rows, key=lambda row: row.split("`")[1].split()[::-1])])
+
+    def _cells(self, method: str, template: str) -> list[str]:
+        if "{user_id}" not in template:
+            return [
+                self._cell(self.nobody, method, template),
+                self._cell(self.ann, method, template),
+                *["–"] * 3,
+            ]
+        mine = self.ann.user_id
+        own = self.ann.creates(tags=["t"])["id"]
+        cells = [
+            self._cell(self.nobody, method, template.format(user_id=mine, task_id=own)),
+            self._cell(self.ann, method, template.format(user_id=mine, task_id=own)),
+            self._cell(self.ann, method, template.format(user_id=self.stranger.user_id, task_id=self.theirs)),
+        ]
+        if "{task_id}" not in template:
+            return [*cells, "–", "–"]
+        return [
+            *cells,
+            self._cell(self.ann, method, template.format(user_id=mine, task_id=self.theirs)),
+            self._cell(self.ann, method, template.format(user_id=mine, task_id=uuid4())),
+        ]
+
+    def _cell(self, client: httpx.Client, method: str, path: str) -> str:
+        before = self.proxy.round_trips
+        answer = client.request(method, path, json=_BODIES.get((method, path.endswith("/complete"))))
+        return f"{answer.status_code} · {self.proxy.round_trips - before}"
+
+
+def cases() -> str:
+    rows = [
+        f"| {case.group} | {case.name.replace('|', chr(92) + '|')} | {', '.join(map(str, case.answers)) or 'closed'} |"
+        for case in CASES
+    ]
+    return "\n".join(["| about | request | answer |", "|---|---|---|", *rows])
+
+
+def tables_of(page: str) -> dict[str, str]:
+    return dict(re.findall(r"<!-- (\w+) -->\n\n(.*?)\n\n<!-- /\1 -->", page, re.DOTALL))
+
+
+def _written(page: str, name: str, table: str) -> str:
+    pattern = rf"<!-- {name} -->.*?<!-- /{name} -->"
+    return re.sub(pattern, lambda _: _TABLE.format(name, table, name), page, flags=re.DOTALL)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True) as home:
+        Path(home).chmod(0o755)
+        with embedded_postgres(Path(home), {"fsync": "off"}) as url, Wire(url) as proxy:
+            alembic.upgrade(alembic_config(url), "head")
+            with running(Path(home), {"DATABASE_URL": proxy.url, **ONE_CONNECTION}) as service:
+                table = matrix(service.url, proxy)
+    page = _written(_written(PAGE.read_text(), "matrix", table), "cases", cases())
+    PAGE.write_text(page)
+
+
+if __name__ == "__main__":
+    main()

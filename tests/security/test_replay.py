@@ -1,0 +1,55 @@
+"""Lock 3: a user's whole day reads the same whether or not another user is about."""
+
+import re
+
+import pytest
+
+from tests.support.client import Person, fresh_user
+from tests.support.day import steps
+from tests.support.service import Service
+
+_VARYING = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|\b[0-9a-f]{32}\b|(?<=\"next_cursor\":\")[\w-]+"
+)
+
+
+class Transcript:
+    """What a person was answered, with ids, instants, cursors and ETags of lists numbered in order of appearance."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.lines: list[str] = []
+        self.seen: dict[str, str] = {}
+
+    def add(self, operation: str, status: int, headers: dict[str, str], text: str) -> None:
+        kept = {name: value for name, value in headers.items() if name not in ("date", "x-request-id")}
+        line = f"{operation} {status} {sorted(kept.items())} {text}".replace(self.person.user_id, "me")
+        self.lines.append(_VARYING.sub(lambda found: self.seen.setdefault(found[0], f"#{len(self.seen)}"), line))
+
+
+def day(person: Person, other: Person | None) -> list[str]:
+    transcript = Transcript(person)
+    others = steps()
+    for operation, call in steps():
+        if other is not None:
+            next(others)[1](other)
+        answer = call(person)
+        transcript.add(operation, answer.status_code, dict(answer.headers), answer.text)
+        if other is not None:
+            for item in person.get("tasks").json()["data"]:
+                for method, path in (("PATCH", ""), ("PUT", ""), ("DELETE", ""), ("PATCH", "/complete"), ("GET", "")):
+                    body = {"title": "stolen", "tags": ["stolen"]} if method in ("PATCH", "PUT") and not path else None
+                    assert other.request(method, f"tasks/{item['id']}{path}", json=body).status_code == 404
+    return transcript.lines
+
+
+@pytest.fixture
+def alone(service: Service) -> list[str]:
+    with Person(service.url, fresh_user("ann")) as ann:
+        return day(ann, None)
+
+
+def test_a_day_reads_the_same_with_a_stranger_about(service: Service, alone: list[str], bob: Person) -> None:
+    # A name of the same length: it is part of the answers.
+    with Person(service.url, fresh_user("ann")) as ann:
+        assert day(ann, bob) == alone

@@ -1,0 +1,58 @@
+"""Clients of the API, named for who they are."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from tests.support.service import SECRET
+from todo_api.auth.tokens import development_token
+
+Json = dict[str, Any]
+
+
+def fresh_user(name: str) -> str:
+    """A fresh user is a fresh database."""
+    return f"{name}_{uuid4().hex}"
+
+
+def token_for(user_id: str, seconds: int = 3600) -> str:
+    return development_token(user_id, SECRET.encode(), None, None, seconds)
+
+
+class Person(httpx.Client):
+    """Somebody who is signed in. Paths that begin with a slash are the API's, others are below the person's own."""
+
+    def __init__(self, url: str, user_id: str, headers: Mapping[str, str] | None = None) -> None:
+        self.user_id = user_id
+        super().__init__(
+            base_url=url, headers={"Authorization": f"Bearer {token_for(user_id)}", **(headers or {})}, timeout=30
+        )
+
+    def _merge_url(self, url: Any) -> httpx.URL:
+        path = str(url)
+        return super()._merge_url(path if path.startswith("/") else f"/api/{self.user_id}/{path}")
+
+    def creates(self, **task: Any) -> Json:
+        answer = self.post("tasks", json={"title": "Buy milk", **task})
+        assert answer.status_code == 201, answer.text
+        created: Json = answer.json()
+        return created
+
+    def sees(self, task_id: str) -> Json:
+        answer = self.get(f"tasks/{task_id}")
+        assert answer.status_code == 200, answer.text
+        task: Json = answer.json()
+        return task
+
+
+def errors_of(answer: httpx.Response) -> list[tuple[str, str]]:
+    """`place type` of each error of a 400, in order."""
+    assert answer.status_code == 400, answer.text
+    body = answer.json()
+    assert body["code"] == "validation_error"
+    for error in body["detail"]:
+        assert set(error) == {"loc", "msg", "type"}
+        assert error["msg"]
+    return sorted((".".join(map(str, error["loc"])), error["type"]) for error in body["detail"])

@@ -1,0 +1,105 @@
+"""One user's day with the API: every operation at least once. The house's tests look at it from different sides."""
+
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import httpx
+
+from tests.support.client import Person
+
+Step = Callable[[Person], httpx.Response]
+
+
+def steps() -> Iterator[tuple[str, Step]]:
+    """Operation ids, each with a call. Earlier tasks are remembered on the way."""
+    ids: list[str] = []
+    cursors: list[str] = []
+
+    def create(**task: object) -> Step:
+        def call(person: Person) -> httpx.Response:
+            answer = person.post("tasks", json={"title": "Buy milk", **task})
+            ids.append(answer.json()["id"])
+            return answer
+
+        return call
+
+    def first_page(query: str) -> Step:
+        def call(person: Person) -> httpx.Response:
+            answer = person.get(f"tasks?limit=1&{query}")
+            cursors.append(answer.json()["next_cursor"])
+            return answer
+
+        return call
+
+    yield "createTask", create(tags=["b", "a"])
+    yield "createTask", create(title="Plain", due_date="2026-12-31")
+    yield "createTask", create(title="Ask", description="D", priority="High", due_date="2026-12-24", tags=["a"])
+    yield "listTasks", lambda person: person.get("tasks")
+    yield "listTasks", lambda person: person.get("tasks?limit=1&offset=1")
+    yield "listTasks", lambda person: person.get("tasks?offset=100")
+    yield "listTasks", lambda person: person.get("tasks?search=milk&tags=a&sort_by=due_date&due_from=2026-01-01")
+    yield "listTasks", first_page("sort_by=title")
+    yield "listTasks", lambda person: person.get(f"tasks?sort_by=title&cursor={cursors[0]}")
+    yield "listTasks", first_page("sort_by=due_date")
+    yield "listTasks", lambda person: person.get(f"tasks?sort_by=due_date&with_total=true&cursor={cursors[1]}")
+    yield "getTask", lambda person: person.get(f"tasks/{ids[0]}")
+    yield "updateTask", lambda person: person.patch(f"tasks/{ids[0]}", json={"tags": ["c", "a"], "priority": "Low"})
+    yield "updateTask", lambda person: person.patch(f"tasks/{ids[0]}", json={"tags": ["c", "a"]})
+    yield "putTask", lambda person: person.put(f"tasks/{ids[1]}", json={"title": "New", "due_date": None})
+    yield "toggleTaskCompletion", lambda person: person.patch(f"tasks/{ids[2]}/complete")
+    yield "toggleTaskCompletion", lambda person: person.patch(f"tasks/{ids[2]}/complete", json={"completed": False})
+    yield "listTags", lambda person: person.get("tags")
+    yield "listTags", lambda person: person.get("tags?search=A&limit=1")
+    yield from conditional_steps()
+    yield "deleteTask", lambda person: person.delete(f"tasks/{ids[0]}")
+    yield "getTask", lambda person: person.get(f"tasks/{ids[0]}")
+    yield "listTags", lambda person: person.get("tags")
+    yield "listTasks", lambda person: person.get("tasks")
+
+
+def conditional_steps() -> Iterator[tuple[str, Step]]:
+    """With Idempotency-Key, If-None-Match and If-Match, met and not met."""
+    ids: list[str] = []
+    tags: list[str] = []
+    once, twice = uuid4().hex, uuid4().hex
+
+    def create(key: str, **task: object) -> Step:
+        def call(person: Person) -> httpx.Response:
+            answer = person.post("tasks", json=task, headers={"Idempotency-Key": key})
+            ids.extend([answer.json()["id"]] if answer.status_code == 201 else [])
+            return answer
+
+        return call
+
+    def look(path: str) -> Step:
+        def call(person: Person) -> httpx.Response:
+            answer = person.get(path.format(*ids))
+            tags.append(answer.headers["etag"])
+            return answer
+
+        return call
+
+    def look_again(path: str) -> Step:
+        return lambda person: person.get(path.format(*ids), headers={"If-None-Match": tags[-1]})
+
+    def if_match(tag: str, method: str, path: str, body: object = None) -> Step:
+        return lambda person: person.request(method, path.format(*ids), json=body, headers={"If-Match": tag})
+
+    yield "createTask", create(once, title="Once", tags=["a", "d"])
+    yield "createTask", create(once, title="Once", tags=["d", "a"])
+    yield "createTask", create(once, title="Twice")
+    yield "createTask", create(twice, title="Twice")
+    yield "getTask", look("tasks/{0}")
+    yield "getTask", look_again("tasks/{0}")
+    yield "listTasks", look("tasks?limit=2")
+    yield "listTasks", look_again("tasks?limit=2")
+    yield "updateTask", if_match('"1"', "PATCH", "tasks/{0}", {"title": "Stale soon"})
+    yield "updateTask", if_match('"1"', "PATCH", "tasks/{0}", {"tags": ["e"]})
+    yield "updateTask", if_match('"1"', "PATCH", "tasks/{0}", {})
+    yield "putTask", if_match('"1", "2"', "PUT", "tasks/{0}", {"tags": ["e"], "completed": True})
+    yield "toggleTaskCompletion", if_match('"2"', "PATCH", "tasks/{0}/complete")
+    yield "toggleTaskCompletion", if_match('"3"', "PATCH", "tasks/{0}/complete")
+    yield "listTags", lambda person: person.get("tags")
+    yield "deleteTask", if_match('"1"', "DELETE", "tasks/{0}")
+    yield "deleteTask", if_match('"4"', "DELETE", "tasks/{0}")
+    yield "createTask", create(once, title="Once", tags=["a", "d"])

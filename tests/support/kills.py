@@ -1,0 +1,160 @@
+"""Kills PostgreSQL and the service in the middle of writes, again and again."""
+
+import os
+import random
+import signal
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import httpx
+import psutil
+
+from tests.support.client import fresh_user
+from tests.support.ledger import Ledger, compare_all
+from tests.support.postgres import Postgres
+from tests.support.service import Service, free_port
+
+WRITERS = 8
+KINDS = ("postgres", "backend", "service", "worker")
+
+
+@dataclass
+class Outcome:
+    kills: Counter[str] = field(default_factory=Counter)
+    recoveries: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds from the kill to the first write that was sent after it and acknowledged."""
+    counts: Counter[str] = field(default_factory=Counter)
+    wrong: Counter[str] = field(default_factory=Counter)
+
+    def lines(self) -> list[str]:
+        kills = ", ".join(f"{number} {kind}" for kind, number in sorted(self.kills.items()))
+        counts = ", ".join(f"{number} {word}" for word, number in self.counts.most_common())
+        return [
+            f"kills: {self.kills.total()} ({kills})",
+            f"writes: {counts}",
+            f"wrong: {dict(self.wrong) or 'nothing lost, nothing doubled, nothing half-written'}",
+            *(
+                f"recovery from the kill of {kind}: median {statistics.median(times):.2f} s, worst {max(times):.2f} s"
+                for kind, times in sorted(self.recoveries.items())
+            ),
+        ]
+
+
+class Killer:
+    def __init__(self, postgres: Postgres, directory: Path, seed: int) -> None:
+        self.postgres = postgres
+        self.directory = directory
+        self.chance = random.Random(seed)
+        self.outcome = Outcome()
+        self.settings = {"DATABASE_URL": postgres.url, "PORT": str(free_port()), "WEB_CONCURRENCY": "2"}
+        self.ledgers = [Ledger(fresh_user(f"writer{number}"), number) for number in range(WRITERS)]
+        self.acknowledged_at = 0.0
+        """When the last write that was acknowledged had been sent."""
+        self._end = threading.Event()
+        self._failure: BaseException | None = None
+
+    def run(self, kinds: list[str]) -> Outcome:
+        self._start_service()
+        writing = threading.Thread(target=self._write)
+        writing.start()
+        try:
+            self._wait_for_writes(time.monotonic())
+            for kind in kinds:
+                time.sleep(self.chance.uniform(0.05, 0.4))
+                killed_at = time.monotonic()
+                self._kill(kind)
+                self._wait_for_writes(killed_at)
+                self.outcome.kills[kind] += 1
+                self.outcome.recoveries.setdefault(kind, []).append(time.monotonic() - killed_at)
+        finally:
+            self._end.set()
+            writing.join()
+            self.service.stop()
+        if self._failure is not None:
+            raise self._failure
+        self.outcome.wrong = anyio.run(compare_all, self.ledgers, self.postgres.url)
+        for ledger in self.ledgers:
+            self.outcome.counts += ledger.counts
+        return self.outcome
+
+    def _kill(self, kind: str) -> None:
+        match kind:
+            case "postgres":
+                self.postgres.stop(signal.SIGKILL)
+                self.postgres.start()
+            case "backend":
+                self._one_of(self._backends).kill()
+            case "service":
+                os.killpg(self.service.process.pid, signal.SIGKILL)
+                self.service.process.wait(10)
+                self._start_service()
+            case "worker":
+                self._one_of(self._workers).kill()
+
+    def _one_of(self, find: Callable[[], list[psutil.Process]]) -> psutil.Process:
+        deadline = time.monotonic() + 10
+        while not (found := find()):
+            assert time.monotonic() < deadline
+            self._keep_service()
+            time.sleep(0.02)
+        return self.chance.choice(found)
+
+    def _backends(self) -> list[psutil.Process]:
+        """Those that serve a client."""
+        assert self.postgres.process is not None
+        children = psutil.Process(self.postgres.process.pid).children()
+        return [child for child in children if "127.0.0.1" in " ".join(child.cmdline())]
+
+    def _workers(self) -> list[psutil.Process]:
+        try:
+            return psutil.Process(self.service.process.pid).children()
+        except psutil.NoSuchProcess:
+            return []
+
+    def _keep_service(self) -> None:
+        """A worker that dies twice within seconds ends the service, for its supervisor to start again."""
+        if self.service.process.poll() is not None:
+            self._start_service()
+
+    def _start_service(self) -> None:
+        self.service = Service(self.directory, self.settings)
+        self.service.wait_until_it_answers()
+
+    def _wait_for_writes(self, since: float) -> None:
+        deadline = time.monotonic() + 60
+        while self.acknowledged_at <= since:
+            if self._failure is not None:
+                raise self._failure
+            assert time.monotonic() < deadline, self.service.log.read_text()[-2000:]
+            self._keep_service()
+            time.sleep(0.01)
+
+    def _write(self) -> None:
+        try:
+            anyio.run(self._writers)
+        except BaseException as error:  # noqa: BLE001 - raised where the kills are
+            self._failure = error
+
+    async def _writers(self) -> None:
+        limits = httpx.Limits(max_connections=WRITERS)
+        base = f"http://127.0.0.1:{self.settings['PORT']}"
+        async with (
+            httpx.AsyncClient(base_url=base, limits=limits, timeout=30) as http,
+            anyio.create_task_group() as writers,
+        ):
+            for ledger in self.ledgers:
+                writers.start_soon(self._writer, ledger, http)
+
+    async def _writer(self, ledger: Ledger, http: httpx.AsyncClient) -> None:
+        while not self._end.is_set():
+            sent_at = time.monotonic()
+            if await ledger.write(http):
+                self.acknowledged_at = max(self.acknowledged_at, sent_at)
+            else:
+                await anyio.sleep(0.02)

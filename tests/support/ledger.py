@@ -1,0 +1,152 @@
+"""Writers that keep a ledger of what they were told, and its comparison with the database."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import httpx
+
+from tests.support.client import Json, token_for
+from todo_api.db.url import connect_arguments
+
+State = tuple[Any, ...]
+"""title, completed, tags, version: what a task is; None for one that is not there."""
+_CONTENT = """
+select id::text, user_id, title, completed_at is not null as completed, version,
+    array(select tag from task_tags where user_id = tasks.user_id and task_id = tasks.id order by tag) as tags
+from tasks where user_id = $1
+"""
+
+
+def state_of(task: Json) -> State:
+    return (task["title"], task["completed"], tuple(task["tags"]), task["version"])
+
+
+@dataclass
+class Ledger:
+    """One user's, whose writes come one after the other."""
+
+    user: str
+    seed: int
+    tasks: dict[str, set[State | None]] = field(default_factory=dict)
+    """What each task may be now. After an answer, that alone; after a lost one, also what it was before."""
+    perhaps: dict[str, State] = field(default_factory=dict)
+    """By title: tasks whose creation was asked for, without an answer."""
+    refused: set[str] = field(default_factory=set)
+    """Titles of tasks whose creation was refused for certain."""
+    counts: Counter[str] = field(default_factory=Counter)
+    turn: int = 0
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        self.headers = {"Authorization": f"Bearer {token_for(self.user, 7200)}"}
+
+    async def write(self, http: httpx.AsyncClient) -> bool:
+        """One write; true when it was acknowledged."""
+        self.turn += 1
+        title = f"{self.seed}-{self.turn}"
+        tags = tuple(sorted({*self.chance.sample("abcdefgh", self.chance.randint(1, 4)), title}))
+        known = [task_id for task_id, states in self.tasks.items() if None not in states]
+        kind = self.chance.choice(["create", "change", "toggle", "delete"]) if len(known) > 3 else "create"
+        if kind == "create":
+            return await self._create(http, title, tags)
+        task_id = self.chance.choice(known)
+        path = f"/api/{self.user}/tasks/{task_id}"
+        match kind:
+            case "change":
+                request = http.build_request("PATCH", path, json={"title": title, "tags": tags}, headers=self.headers)
+                return await self._change(http, request, task_id, lambda s: (title, s[1], tags, s[3] + 1))
+            case "toggle":
+                request = http.build_request("PATCH", f"{path}/complete", headers=self.headers)
+                return await self._change(http, request, task_id, lambda s: (s[0], not s[1], s[2], s[3] + 1))
+            case _:
+                request = http.build_request("DELETE", path, headers=self.headers)
+                return await self._change(http, request, task_id, lambda _: None)
+
+    async def _create(self, http: httpx.AsyncClient, title: str, tags: tuple[str, ...]) -> bool:
+        body = {"title": title, "tags": tags}
+        answer = await self._send(
+            http, http.build_request("POST", f"/api/{self.user}/tasks", json=body, headers=self.headers)
+        )
+        if answer is None:
+            self.perhaps[title] = (title, False, tags, 1)
+        elif answer.status_code == 201:
+            assert state_of(answer.json()) == (title, False, tags, 1)
+            self.tasks[answer.json()["id"]] = {state_of(answer.json())}
+            return True
+        else:
+            self.refused.add(title)
+        return False
+
+    async def _change(
+        self, http: httpx.AsyncClient, request: httpx.Request, task_id: str, effect: Callable[[State], State | None]
+    ) -> bool:
+        before = self.tasks[task_id]
+        after = {effect(state) for state in before if state is not None}
+        answer = await self._send(http, request)
+        if answer is None:
+            self.tasks[task_id] = before | after
+            return False
+        if answer.status_code == 503:
+            return False
+        told = None if answer.status_code == 204 else state_of(answer.json())
+        assert told in after, f"{told} is not what {before} becomes"
+        self.tasks[task_id] = {told}
+        return True
+
+    async def _send(self, http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response | None:
+        """None when nobody can know what became of it."""
+        try:
+            answer = await http.send(request)
+        except httpx.ConnectError:
+            # Not even sent: as certain as a refusal.
+            self.counts["not connected"] += 1
+            return httpx.Response(503)
+        except httpx.TransportError:
+            self.counts["connection lost"] += 1
+            return None
+        assert answer.status_code in {200, 201, 204, 503}, answer.text
+        if answer.status_code == 503:
+            code: str = answer.json()["code"]
+            self.counts[code] += 1
+            return None if code == "outcome_unknown" else answer
+        self.counts["acknowledged"] += 1
+        return answer
+
+    async def compare(self, connection: asyncpg.Connection) -> Counter[str]:
+        """What differs between the ledger and the database: nothing, if all is well."""
+        wrong: Counter[str] = Counter()
+        rows = {row["id"]: row for row in await connection.fetch(_CONTENT, self.user)}
+        titles = Counter(row["title"] for row in rows.values())
+        for task_id, states in self.tasks.items():
+            row = rows.pop(task_id, None)
+            now = None if row is None else (row["title"], row["completed"], tuple(row["tags"]), row["version"])
+            if now not in states:
+                lost = now is None or all(state is not None and state[3] > now[3] for state in states)
+                wrong["lost" if lost else "doubled or half-written"] += 1
+        for row in rows.values():
+            # Never acknowledged: then it was asked for, once, and is whole.
+            now = (row["title"], row["completed"], tuple(row["tags"]), row["version"])
+            if row["title"] in self.refused:
+                wrong["refused, but there"] += 1
+            elif self.perhaps.get(row["title"]) != now:
+                wrong["half-written"] += 1
+            elif titles[row["title"]] > 1:
+                wrong["doubled"] += 1
+            else:
+                self.counts["unanswered, but there"] += 1
+        return wrong
+
+
+async def compare_all(ledgers: list[Ledger], database_url: str) -> Counter[str]:
+    connection = await asyncpg.connect(**connect_arguments(database_url))
+    try:
+        wrong: Counter[str] = Counter()
+        for ledger in ledgers:
+            wrong += await ledger.compare(connection)
+        return wrong
+    finally:
+        await connection.close()

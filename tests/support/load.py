@@ -1,0 +1,58 @@
+"""Clients that count what they are answered."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from tests.support.client import fresh_user, token_for
+
+CLIENTS = 8
+
+
+class Load:
+    """Clients that create tasks, every other one on a new connection each time."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.user = fresh_user("ann")
+        self.answers: Counter[str] = Counter()
+        self.slowest = 0.0
+        self._end = threading.Event()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        threads = [threading.Thread(target=self._client, kwargs={"keeps": n % 2 == 0}) for n in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._end.set()
+            for thread in threads:
+                thread.join()
+
+    def _client(self, *, keeps: bool) -> None:
+        limits = httpx.Limits(max_keepalive_connections=1 if keeps else 0)
+        with httpx.Client(base_url=self.url, headers=self._headers(), limits=limits, timeout=30) as client:
+            while not self._end.is_set():
+                began = time.monotonic()
+                try:
+                    word = str(client.post(f"/api/{self.user}/tasks", json={"title": "x", "tags": ["a"]}).status_code)
+                except httpx.TransportError as error:
+                    word = repr(error)
+                with self._lock:
+                    self.answers[word] += 1
+                    self.slowest = max(self.slowest, time.monotonic() - began)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token_for(self.user)}"}
+
+    def total(self) -> int:
+        answer = httpx.get(f"{self.url}/api/{self.user}/tasks?limit=1", headers=self._headers())
+        total: int = answer.json()["total"]
+        return total

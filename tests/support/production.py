@@ -1,0 +1,62 @@
+"""A service as in production, and its people."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.client import Person
+from tests.support.service import SECRET, Service, running
+from todo_api.auth.tokens import development_token
+
+SETTINGS = {"ENVIRONMENT": "production", "JWT_ISSUER": "https://auth.test", "JWT_AUDIENCE": "api", "HOST": "127.0.0.1"}
+METRICS_TOKEN = "a-token-for-metrics"
+
+
+@contextmanager
+def in_production(directory: Path, database_url: str, **settings: str) -> Iterator[Service]:
+    with running(directory, {**SETTINGS, "DATABASE_URL": database_url, **settings}) as service:
+        yield service
+
+
+def token(user_id: str, secret: str = SECRET) -> str:
+    return development_token(user_id, secret.encode(), SETTINGS["JWT_ISSUER"], SETTINGS["JWT_AUDIENCE"], 600)
+
+
+def somebody(service: Service, user_id: str, secret: str = SECRET) -> Person:
+    return Person(service.url, user_id, {"Authorization": f"Bearer {token(user_id, secret)}"})
+
+
+def lines(service: Service) -> list[dict[str, Any]]:
+    """Every line that the service wrote. None is anything but JSON."""
+    return [json.loads(line) for line in service.log.read_text().splitlines()]
+
+
+def line_of(service: Service, request_id: str, event: str = "request") -> dict[str, Any]:
+    """It is written just after the answer was sent."""
+
+    def found() -> list[dict[str, Any]]:
+        return [line for line in lines(service) if (line.get("request_id"), line["event"]) == (request_id, event)]
+
+    until(lambda: len(found()) > 0)
+    (line,) = found()
+    return line
+
+
+def scrape(service: Service) -> dict[str, float]:
+    answer = httpx.get(f"{service.url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    samples = (line.rpartition(" ") for line in answer.text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in samples}
+
+
+def until(it_is_so: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not it_is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

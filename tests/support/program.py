@@ -1,0 +1,18 @@
+"""todo-api, run once."""
+
+import subprocess
+from pathlib import Path
+
+from tests.support.service import PROGRAM, environment
+
+
+def todo_api(directory: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, *arguments],
+        cwd=directory,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -1,0 +1,77 @@
+"""Requests as bytes: a client library would tidy them up."""
+
+import re
+import socket
+import time
+from typing import NamedTuple
+
+from tests.support.client import fresh_user, token_for
+
+USER = fresh_user("hostile")
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
+
+
+class Exchange(NamedTuple):
+    statuses: list[int]
+    received: bytes
+    closed: bool
+    """By the service, before the time was up."""
+    seconds: float
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Of the last answer."""
+        start = [match.start() for match in _STATUS.finditer(self.received)][-1]
+        lines = self.received[start:].split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+        return [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+
+
+def request(
+    method: bytes = b"GET",
+    target: bytes | None = None,
+    *lines: bytes,
+    body: bytes | None = None,
+    host: bytes | None = b"Host: api.example\r\n",
+    token: bool = True,
+    version: bytes = b"HTTP/1.1",
+    close: bool = True,
+) -> bytes:
+    """One request. With `body` it has a right Content-Length and is JSON, unless `lines` say otherwise."""
+    target = f"/api/{USER}/tasks".encode() if target is None else target
+    head = b"%s %s %s\r\n" % (method, target, version)
+    head += host or b""
+    head += f"Authorization: Bearer {token_for(USER)}\r\n".encode() if token else b""
+    head += b"Connection: close\r\n" if close else b""
+    given = b"".join(line + b"\r\n" for line in lines)
+    if body is not None:
+        if b"content-type:" not in given.lower():
+            head += b"Content-Type: application/json\r\n"
+        if b"content-length:" not in given.lower() and b"transfer-encoding:" not in given.lower():
+            head += b"Content-Length: %d\r\n" % len(body)
+    return head + given + b"\r\n" + (body or b"")
+
+
+def statuses_in(received: bytes) -> list[int]:
+    return [int(status) for status in _STATUS.findall(received)]
+
+
+def exchange(port: int, data: bytes, *, half_close: bool = False, seconds: float = 20) -> Exchange:
+    """Sends `data`, then reads until the service closes the connection.
+
+    With `half_close` nothing more can come: the server drops what it has not answered by then, but for broken bodies.
+    """
+    began = time.monotonic()
+    received, closed = b"", False
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
+        try:
+            connection.sendall(data)
+            if half_close:
+                connection.shutdown(socket.SHUT_WR)
+            while part := connection.recv(65536):
+                received += part
+            closed = True
+        except (ConnectionResetError, BrokenPipeError):
+            closed = True
+        except TimeoutError:
+            closed = False
+    return Exchange(statuses_in(received), received, closed, time.monotonic() - began)
