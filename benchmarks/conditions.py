@@ -26,7 +26,6 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support import service as services  # noqa: E402 - the path to it is set above
 from tests.support.client import token_for  # noqa: E402 - the path to it is set above
-
 from todo_api.cli.embedded_postgres import embedded_postgres  # noqa: E402 - the path to it is set above
 from todo_api.db.migrations import alembic_config  # noqa: E402 - the path to it is set above
 

@@ -17,11 +17,11 @@ from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
-from tests.support.service import free_port
 
 from benchmarks.floor import FIRST_PAGE
 from benchmarks.page import ROOT
 from benchmarks.processes import Family
+from tests.support.service import free_port
 from todo_api.db.statement import Statement
 from todo_api.features.tags import repository as tags
 from todo_api.features.tasks import statements

@@ -22,7 +22,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.support.production import in_production, somebody
 from tests.support.service import Service
-
 from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.db.migrations import alembic_config
 

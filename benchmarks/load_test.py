@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from tests.support.service import free_port
 
 from benchmarks.contenders import service_command, service_environment
 from benchmarks.load_report import Load, draw, rows_of, text
@@ -25,6 +24,7 @@ from benchmarks.progress import Progress
 from benchmarks.server import Server, seed, server
 from benchmarks.startup import wait_until_ready
 from benchmarks.watching import EVERY_SECONDS, Watch
+from tests.support.service import free_port
 
 TASKS: Final = 200
 ARRIVE_PER_SECOND: Final = 50

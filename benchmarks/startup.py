@@ -7,10 +7,10 @@ from typing import Final
 
 import httpx
 from msgspec import Struct
-from tests.support.service import free_port
 
 from benchmarks.contenders import service_command, service_environment
 from benchmarks.operations import token
+from tests.support.service import free_port
 from todo_api.cli.seed import seed_user
 
 STARTS: Final = 5

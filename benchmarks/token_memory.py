@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import jwt
+
 from tests.support.forge import claims, signed
 from tests.support.issuer import new_key, public
-
 from todo_api.auth.keys import published_keys, shared_secrets
 from todo_api.auth.tokens import Expected, read_header, verified
 from todo_api.auth.verifier import Verifier

@@ -29,7 +29,6 @@ import httpx
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.support.service import free_port
-
 from todo_api.auth.tokens import development_token
 from todo_api.cli.embedded_postgres import embedded_postgres
 

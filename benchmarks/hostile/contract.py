@@ -5,9 +5,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.support.schemathesis_run import cases_of, schemathesis
-
 from benchmarks.hostile.server import memory_mib, service
+from tests.support.schemathesis_run import cases_of, schemathesis
 
 examples, seed = (int(argument) for argument in (*sys.argv[1:], "1000", "1")[:2])
 with service() as started, tempfile.TemporaryDirectory() as directory:

@@ -5,10 +5,10 @@ import sys
 import time
 
 import httpx
-from tests.support.client import Person, fresh_user
-from tests.support.malformed import KINDS, fuzz
 
 from benchmarks.hostile.server import memory_mib, service
+from tests.support.client import Person, fresh_user
+from tests.support.malformed import KINDS, fuzz
 
 WARM_UP = 5000
 """After as many, what is allocated once is allocated."""

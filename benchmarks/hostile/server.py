@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 from alembic import command as alembic
-from tests.support.service import Service, running
 
+from tests.support.service import Service, running
 from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.db.migrations import alembic_config
 

@@ -6,9 +6,8 @@ import sys
 import time
 from uuid import uuid4
 
-from tests.support.client import Person, fresh_user
-
 from benchmarks.hostile.server import service
+from tests.support.client import Person, fresh_user
 
 rounds = int((*sys.argv[1:], "2000")[0])
 with service() as started, Person(started.url, fresh_user("ann")) as ann, Person(started.url, fresh_user("bob")) as bob:

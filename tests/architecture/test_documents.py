@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from benchmarks.page import PAGE, Part, write_part
 
+from benchmarks.page import PAGE, Part, write_part
 from tests.architecture.test_contract import CONTRACT
 from tests.support.service import Service, environment
 from todo_api.config.settings import VARIABLES
