@@ -39,17 +39,17 @@ client: clients/typescript/$(PACKAGES) ## generate the typed client's types from
 	.venv/bin/todo-api openapi --output tests/architecture/openapi.json
 	npm --prefix clients/typescript run --silent generate
 
-bench: $(INSTALLED) benchmarks/fastify/$(PACKAGES) ## compare with the floor, Fastify and FastAPI, side by side: 8 minutes
+bench: $(INSTALLED) benchmarks/compare/fastify/$(PACKAGES) ## compare with the floor, Fastify and FastAPI, side by side: 8 minutes
 	$(BENCH)
-	$(PYTHON) -m benchmarks.compare
+	$(PYTHON) -m benchmarks.compare.run
 
 load: $(INSTALLED) ## 1000 users at once, by Locust: 3 minutes
 	$(BENCH)
-	$(PYTHON) -m benchmarks.load_test
+	$(PYTHON) -m benchmarks.load.run
 
 growth: $(INSTALLED) ## what operations cost as users and tasks get more: 5 minutes
 	$(BENCH)
-	$(PYTHON) -m benchmarks.growth
+	$(PYTHON) -m benchmarks.growth.run
 
 lock: $(PDM) ## resolve the dependencies anew
 	$(PDM) lock -G :all --update-reuse

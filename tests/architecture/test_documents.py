@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from benchmarks.page import PAGE, Part, write_part
 from tests.architecture.test_contract import CONTRACT
+from tests.support.performance_page import PAGE, Part, write_part
 from tests.support.service import Service, environment
 from todo_api.config.settings import VARIABLES
 

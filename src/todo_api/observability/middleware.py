@@ -39,7 +39,7 @@ class Pseudonyms:
 
 
 class Observe:
-    """ASGI middleware. What it costs is measured by `benchmarks/observing.py`."""
+    """ASGI middleware. What it costs is measured by `benchmarks/micro/observability.py`."""
 
     def __init__(self, app: ASGIApp, pseudonyms: Pseudonyms, metrics: Metrics | None) -> None:
         self.app = app

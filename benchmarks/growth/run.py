@@ -1,6 +1,6 @@
 """What operations cost as users get more, and as one user's tasks get more; and how fast a million tasks are seeded.
 
-    python -m benchmarks.growth [--users 1000,10000,100000] [--tasks 100,1000,10000,100000] [--million 1000]
+    python -m benchmarks.growth.run [--users 1000,10000,100000] [--tasks 100,1000,10000,100000] [--million 1000]
 
 Through the repositories on one connection, with the CPU time of its PostgreSQL process (proc(5), schedstat) and of this
 process, which is driver and Structs. Without options, writes its part of docs/performance.md. Five minutes.
@@ -20,12 +20,12 @@ from uuid import UUID
 
 import asyncpg
 
-from benchmarks.contenders import PROGRAM
-from benchmarks.growth_report import Cost, Growth, draw, text
-from benchmarks.listing import OneConnection, cpu_of
-from benchmarks.page import load_average, machine, write_part
-from benchmarks.progress import Progress
-from benchmarks.server import Server, seed, server
+from benchmarks.compare.services import PROGRAM
+from benchmarks.growth.report import Cost, Growth, draw, text
+from benchmarks.measure.postgres import Server, seed, server
+from benchmarks.measure.progress import Progress
+from benchmarks.micro.listing import OneConnection, cpu_of
+from tests.support.performance_page import load_average, machine, write_part
 from todo_api.cli.seed import seed_user
 from todo_api.db.database import Database
 from todo_api.db.url import connect_arguments

@@ -1,4 +1,4 @@
-"""What one CPU second buys: `.venv/bin/python benchmarks/cpu_second.py` (needs wrk: apt-get install wrk).
+"""What one CPU second buys: `python -m benchmarks.micro.cpu_second` (needs wrk: apt-get install wrk).
 
 One worker as in production, an embedded PostgreSQL with a few users' tasks, wrk on the same machine. CPU time is read
 from the process table before and after, for the worker and for PostgreSQL: steadier than requests per second where
@@ -7,7 +7,6 @@ others use the machine too.
 
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,6 @@ from typing import Final
 import httpx
 import psutil
 from alembic import command as alembic
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.support.production import in_production, somebody
 from tests.support.service import Service

@@ -7,9 +7,9 @@ import subprocess
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from benchmarks.contenders import LIST
-from benchmarks.operations import USERS
-from benchmarks.server import Server
+from benchmarks.compare.requests import USERS
+from benchmarks.compare.services import LIST
+from benchmarks.measure.postgres import Server
 from todo_api.cli.embedded_postgres import _programs
 
 CLIENTS: Final = 8

@@ -1,6 +1,6 @@
 """1000 users at once, by Locust, on the machine that also carries the service and PostgreSQL.
 
-    python -m benchmarks.load_test [--users 1000] [--seconds 120] [--workers 1]
+    python -m benchmarks.load.run [--users 1000] [--seconds 120] [--workers 1]
 
 Ends with 1 unless no request failed, 95 % were answered within 100 ms and, in a run of five minutes or more, memory
 stayed flat. A run of 1000 users or more writes its part of docs/performance.md; Locust's own report is in .load/.
@@ -16,14 +16,14 @@ from typing import Final
 
 import httpx
 
-from benchmarks.contenders import service_command, service_environment
-from benchmarks.load_report import Load, draw, rows_of, text
-from benchmarks.page import ROOT, load_average, machine, write_part
-from benchmarks.processes import Family
-from benchmarks.progress import Progress
-from benchmarks.server import Server, seed, server
-from benchmarks.startup import wait_until_ready
-from benchmarks.watching import EVERY_SECONDS, Watch
+from benchmarks.compare.services import service_command, service_environment
+from benchmarks.compare.startup import wait_until_ready
+from benchmarks.load.memory import EVERY_SECONDS, Watch
+from benchmarks.load.report import Load, draw, rows_of, text
+from benchmarks.measure.postgres import Server, seed, server
+from benchmarks.measure.processes import Family
+from benchmarks.measure.progress import Progress
+from tests.support.performance_page import ROOT, load_average, machine, write_part
 from tests.support.service import free_port
 
 TASKS: Final = 200
@@ -59,7 +59,7 @@ def locust(where: str, url: str, options: argparse.Namespace) -> subprocess.Pope
     users, arriving = str(options.users), str(ARRIVE_PER_SECOND)
     command: list[str | Path] = [
         Path(sys.executable).with_name("locust"), "--headless", "--only-summary", "--host", where,
-        "-f", ROOT / "benchmarks/locustfile.py", "-u", users, "-r", arriving, "-t", f"{options.seconds}s",
+        "-f", ROOT / "benchmarks/load/locustfile.py", "-u", users, "-r", arriving, "-t", f"{options.seconds}s",
         "--html", REPORT / "report.html", "--csv", REPORT / "load",
     ]  # fmt: skip
     with (REPORT / "locust.log").open("wb") as log:

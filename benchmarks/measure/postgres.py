@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 from alembic import command as alembic
 
-from benchmarks.processes import Family
+from benchmarks.measure.processes import Family
 from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.cli.seed import seed_database
 from todo_api.db.migrations import alembic_config

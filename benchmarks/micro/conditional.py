@@ -1,6 +1,6 @@
 """What ETags, If-Match and Idempotency-Key cost: CPU time per request, of the service and of PostgreSQL.
 
-    .venv/bin/python benchmarks/conditions.py [PROGRAM ...]
+    python -m benchmarks.micro.conditional [PROGRAM ...]
 
 Each PROGRAM is a `todo-api` of another checkout to compare with; they take turns, this checkout's first.
 """
@@ -21,13 +21,11 @@ import httpx
 import psutil
 from alembic import command as alembic
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from tests.support import service as services  # noqa: E402 - the path to it is set above
-from tests.support.client import token_for  # noqa: E402 - the path to it is set above
-from todo_api.cli.embedded_postgres import embedded_postgres  # noqa: E402 - the path to it is set above
-from todo_api.db.migrations import alembic_config  # noqa: E402 - the path to it is set above
+from tests.support import service as services
+from tests.support.client import token_for
+from tests.support.performance_page import ROOT
+from todo_api.cli.embedded_postgres import embedded_postgres
+from todo_api.db.migrations import alembic_config
 
 CONNECTIONS = 8
 REQUESTS = 150

@@ -1,6 +1,6 @@
 """What lists, searches and tag counts cost a user with few tasks and one with many: writes docs/listing.md.
 
-    .venv/bin/python benchmarks/listing.py
+    python -m benchmarks.micro.listing
 
 It runs on an embedded PostgreSQL of its own, with two hundred other users about, on Linux, and takes some minutes. Wall
 times are of the repositories: statement, driver and Structs, and are those of the best of several rounds. CPU time is
@@ -228,8 +228,8 @@ async def writes_table(connection: asyncpg.Connection) -> list[str]:
 
 HEAD = """# What lists cost
 
-Written by `benchmarks/listing.py`, run by hand. PostgreSQL 18 (embedded) without parallel workers, one connection, two
-cores shared with other work: compare by CPU time, which is the database's own. Each user has two tags of a hundred on
+Written by `benchmarks/micro/listing.py`, run by hand. PostgreSQL 18 (embedded) without parallel workers, one connection,
+two cores shared with other work: compare by CPU time, which is the database's own. Each user has two tags of a hundred on
 each task and a description on every other one; {neighbours} other users have 200 tasks each. Pages have 50 tasks, the
 newest first where no sort is named. Rows read are those that all scans of the statement looked at. Load average at the
 end of the run: {load:.0f}; wall times are those of a waiting process where that is above the number of cores.
@@ -259,7 +259,7 @@ def main() -> None:
         with embedded_postgres(Path(home), {"fsync": "off"}) as url:
             alembic.upgrade(alembic_config(url), "head")
             text = asyncio.run(measure(url))
-    Path(__file__).parents[1].joinpath(PAGE).write_text(text)
+    Path(__file__).parents[2].joinpath(PAGE).write_text(text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the outermost layer costs a request: `.venv/bin/python benchmarks/observing.py 2>/dev/null`.
+"""What the outermost layer costs a request: `python -m benchmarks.micro.observability 2>/dev/null`.
 
 The layer with its log line, as in production, around an ASGI app that answers at once; less that app alone.
 """

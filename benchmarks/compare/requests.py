@@ -9,8 +9,8 @@ from typing import Any, Final
 import httpx
 from msgspec import Struct
 
-from benchmarks.contenders import NAMES, SECRET, Contender
-from benchmarks.load import MakeRequest, request
+from benchmarks.compare.client import MakeRequest, request
+from benchmarks.compare.services import NAMES, SECRET, Contender
 from todo_api.auth.tokens import development_token
 from todo_api.cli.seed import rows_of, seed_user
 

@@ -1,6 +1,6 @@
 """A working day of many users: open the list, search, add, tick off, edit, autocomplete; 1 to 3 s between two steps.
 
-Run by `make load` (benchmarks/load_test.py), which starts the service, seeds the users and reads the report.
+Run by `make load` (benchmarks/load/run.py), which starts the service, seeds the users and reads the report.
 """
 
 import json

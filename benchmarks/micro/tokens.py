@@ -1,4 +1,4 @@
-"""What verifying a token costs, and what it costs when it is remembered: `python -m benchmarks.token_memory`."""
+"""What verifying a token costs, and what it costs when it is remembered: `python -m benchmarks.micro.tokens`."""
 
 import asyncio
 import json

@@ -8,8 +8,8 @@ from typing import Final
 import httpx
 from msgspec import Struct
 
-from benchmarks.contenders import service_command, service_environment
-from benchmarks.operations import token
+from benchmarks.compare.requests import token
+from benchmarks.compare.services import service_command, service_environment
 from tests.support.service import free_port
 from todo_api.cli.seed import seed_user
 

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from benchmarks.load import Outcome
-from benchmarks.page import table, verdict, write_part
-from benchmarks.plots import COLOURS, drawn
-from benchmarks.processes import Memory
-from benchmarks.startup import Start
+from benchmarks.compare.client import Outcome
+from benchmarks.compare.startup import Start
+from benchmarks.measure.plots import COLOURS, drawn
+from benchmarks.measure.processes import Memory
+from tests.support.performance_page import table, verdict, write_part
 
 PLOT: Final = "performance-side-by-side"
 _START_SECONDS: Final = 1.5

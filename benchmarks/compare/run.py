@@ -1,6 +1,6 @@
 """This service beside its floor, Fastify and a conventional FastAPI app: one database, in turn, one worker each.
 
-    python -m benchmarks.compare [--seconds 2] [--rounds 6] [--only service,floor] [--operations get,tags]
+    python -m benchmarks.compare.run [--seconds 2] [--rounds 6] [--only service,floor] [--operations get,tags]
 
 With all of them and all operations it also measures what PostgreSQL alone gives (pgbench) and how long a start takes,
 and, unless it is much shorter than usual, writes its parts of docs/performance.md. CPU time comes from the process
@@ -14,17 +14,17 @@ from typing import Final
 
 import uvloop
 
-from benchmarks import compare_report
-from benchmarks.compare_report import Comparison, Run
-from benchmarks.contenders import NAMES, Contender, contender
-from benchmarks.load import MakeRequest, run
-from benchmarks.operations import TASKS, USERS, Operation, check_alike, operations
-from benchmarks.page import load_average, machine
-from benchmarks.pages_alone import PAGES_ALL_SECONDS, pages_per_second
-from benchmarks.processes import Family
-from benchmarks.progress import Progress
-from benchmarks.server import Server, seed, server
-from benchmarks.startup import START_SECONDS, STARTS, Start, start_once
+from benchmarks.compare import report as compare_report
+from benchmarks.compare.client import MakeRequest, run
+from benchmarks.compare.list_in_postgresql import PAGES_ALL_SECONDS, pages_per_second
+from benchmarks.compare.report import Comparison, Run
+from benchmarks.compare.requests import TASKS, USERS, Operation, check_alike, operations
+from benchmarks.compare.services import NAMES, Contender, contender
+from benchmarks.compare.startup import START_SECONDS, STARTS, Start, start_once
+from benchmarks.measure.postgres import Server, seed, server
+from benchmarks.measure.processes import Family
+from benchmarks.measure.progress import Progress
+from tests.support.performance_page import load_average, machine
 
 CONNECTIONS: Final = 32
 WARM_UP_SECONDS: Final = 0.3

@@ -7,10 +7,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from benchmarks.page import table, verdict
-from benchmarks.plots import drawn
-from benchmarks.server import SHARED_BUFFERS
-from benchmarks.watching import Sample, growth, is_flat
+from benchmarks.load.memory import Sample, growth, is_flat
+from benchmarks.measure.plots import drawn
+from benchmarks.measure.postgres import SHARED_BUFFERS
+from tests.support.performance_page import table, verdict
 
 PLOT: Final = "performance-memory"
 _P95_MS: Final = 100
@@ -79,7 +79,7 @@ def text(load: Load) -> str:
 
 {load.users} users with 200 tasks each, for {load.seconds} seconds, on the machine that also carries PostgreSQL and \
 Locust (one process, `FastHttpUser`). Each opens the list, then searches, adds, ticks off, edits, looks tags up and \
-opens the list again in random order, with 1 to 3 s of thought between two steps (`benchmarks/locustfile.py`). \
+opens the list again in random order, with 1 to 3 s of thought between two steps (`benchmarks/load/locustfile.py`). \
 `todo-api run` with `--workers {load.workers}`, `LOG_LEVEL=WARNING` and all else by default: 5 + 10 connections, rate \
 limit 50/100. PostgreSQL with `shared_buffers` {SHARED_BUFFERS} and all else by default. Cores in use: {cores}.
 

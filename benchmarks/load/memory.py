@@ -11,7 +11,7 @@ from typing import Final, Self
 import psutil
 from msgspec import Struct
 
-from benchmarks.processes import Family
+from benchmarks.measure.processes import Family
 
 EVERY_SECONDS: Final = 2.0
 _NOTICED_MB: Final = 2

@@ -18,9 +18,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 
-from benchmarks.floor import FIRST_PAGE
-from benchmarks.page import ROOT
-from benchmarks.processes import Family
+from benchmarks.compare.bare_asgi import FIRST_PAGE
+from benchmarks.measure.processes import Family
+from tests.support.performance_page import ROOT
 from tests.support.service import free_port
 from todo_api.db.statement import Statement
 from todo_api.features.tags import repository as tags
@@ -71,9 +71,9 @@ def _commands(port: int) -> Mapping[str, list[str]]:
     granian = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port), "--no-ws", "--http", "1"]
     return {
         "service": service_command(port),
-        "floor": [*granian, "--log-level", "error", "benchmarks.floor:app"],
-        "fastify": ["node", str(ROOT / "benchmarks/fastify/server.mjs")],
-        "fastapi": [*granian, "--log-level", "error", "benchmarks.conventional:app"],
+        "floor": [*granian, "--log-level", "error", "benchmarks.compare.bare_asgi:app"],
+        "fastify": ["node", str(ROOT / "benchmarks/compare/fastify/server.mjs")],
+        "fastapi": [*granian, "--log-level", "error", "benchmarks.compare.fastapi_app:app"],
     }
 
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from benchmarks.page import table, verdict
-from benchmarks.plots import COLOURS, drawn
+from benchmarks.measure.plots import COLOURS, drawn
+from tests.support.performance_page import table, verdict
 
 PLOT: Final = "performance-growth"
 _SEED_SECONDS: Final = 90

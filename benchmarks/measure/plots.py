@@ -8,7 +8,7 @@ import matplotlib as mpl
 from cycler import cycler
 from matplotlib import pyplot as plt
 
-from benchmarks.page import ROOT
+from tests.support.performance_page import ROOT
 
 INK: Final = "#808080"
 COLOURS: Final = ("#2f81f7", "#e0823d", "#3fa45b", "#c9519e", "#9a6dd7", "#b59b00", "#d9534f", "#2aa5a0", "#8c6d5a")
