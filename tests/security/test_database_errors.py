@@ -97,7 +97,7 @@ def test_our_bug_is_500_with_an_id_and_a_stack_in_the_log(complaining: Service) 
     }
     written = complaining.log.read_text()
     assert "CheckViolationError: sqlstate=23514 constraint_name=not_this table_name=tasks" in written
-    assert re.search(r"engine\.py\", line \d+, in fetch", written)
+    assert re.search(r"database\.py\", line \d+, in fetch", written)
 
 
 def test_no_text_of_an_exception_reaches_the_log(complaining: Service) -> None:
