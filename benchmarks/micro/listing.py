@@ -228,11 +228,12 @@ async def writes_table(connection: asyncpg.Connection) -> list[str]:
 
 HEAD = """# What lists cost
 
-Written by `benchmarks/micro/listing.py`, run by hand. PostgreSQL 18 (embedded) without parallel workers, one connection,
-two cores shared with other work: compare by CPU time, which is the database's own. Each user has two tags of a hundred
-on each task and a description on every other one; {neighbours} other users have 200 tasks each. Pages have 50 tasks,
-the newest first where no sort is named. Rows read are those that all scans of the statement looked at. Load average at the
-end of the run: {load:.0f}; wall times are those of a waiting process where that is above the number of cores.
+Written by `python -m benchmarks.micro.listing`, run by hand. PostgreSQL 18 (embedded) without parallel workers, one
+connection, two cores shared with other work: compare by CPU time, which is the database's own. Each user has two tags
+of a hundred on each task and a description on every other one; {neighbours} other users have 200 tasks each. Pages have
+50 tasks, the newest first where no sort is named. Rows read are those that all scans of the statement looked at. Load
+average at the end of the run: {load:.0f}; wall times are those of a waiting process where that is above the number of
+cores.
 """
 WRITES_HEAD = """
 ## What the indexes cost a write

@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, Message
 from todo_api.config.settings import load_settings
 from todo_api.observability import logs
 from todo_api.observability.metrics import DIRECTORY, Metrics
-from todo_api.observability.middleware import Observe, Pseudonyms
+from todo_api.observability.middleware import ObservabilityMiddleware, Pseudonyms
 
 REQUESTS: Final = 50_000
 SETTINGS: Final = {
@@ -54,7 +54,7 @@ async def main() -> None:
     bare = await microseconds(answer)
     logs.configure(load_settings(SETTINGS, Path()))
     for kept in (None, metrics):
-        observed = await microseconds(Observe(answer, pseudonyms, kept))
+        observed = await microseconds(ObservabilityMiddleware(answer, pseudonyms, kept))
         print(f"a line a request, metrics {'on ' if kept else 'off'}  {observed - bare:5.1f} µs")
 
 

@@ -1,4 +1,4 @@
-"""What verifying a token costs, and what it costs when it is remembered: `python -m benchmarks.micro.tokens`."""
+"""What verifying a token costs, and what it costs when it is cached: `python -m benchmarks.micro.tokens`."""
 
 import asyncio
 import json
@@ -11,11 +11,11 @@ import jwt
 from tests.support.forge import claims, signed
 from tests.support.issuer import new_key, public
 from todo_api.auth.keys import published_keys, shared_secrets
-from todo_api.auth.tokens import Expected, read_header, verified
+from todo_api.auth.tokens import ExpectedClaims, read_header, verified
 from todo_api.auth.verifier import Verifier
 
 SECRET = b"a-secret-for-the-bench-0123456789abcdef"
-EXPECTED = Expected("http://issuer", "todo-api")
+EXPECTED = ExpectedClaims("http://issuer", "todo-api")
 ROUNDS = 2000
 
 
@@ -30,10 +30,10 @@ def microseconds(work: Callable[[], Any]) -> float:
     return best * 1e6
 
 
-def remembered(token: str) -> float:
+def cached(token: str) -> float:
     verifier = Verifier(shared_secrets([SECRET]), None, EXPECTED)
     asyncio.run(verifier.verify(token))
-    return microseconds(lambda: verifier.remembered(token))
+    return microseconds(lambda: verifier.cached(token))
 
 
 def verifying(token: str, key: jwt.PyJWK) -> Callable[[], Any]:
@@ -49,7 +49,7 @@ def main() -> None:
         keys = published_keys(json.dumps({"keys": [public(private, alg, kid="k")]}).encode())
         token = signed({"alg": alg, "kid": "k"}, payload, private, alg)
         print(f"{alg:11} {microseconds(verifying(token, keys['k'])):6.1f} µs")
-    print(f"remembered  {remembered(shared):6.1f} µs")
+    print(f"cached  {cached(shared):6.1f} µs")
 
 
 if __name__ == "__main__":

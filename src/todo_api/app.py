@@ -14,8 +14,8 @@ from litestar.types import ASGIApp
 
 from todo_api.auth.jwks import Jwks
 from todo_api.auth.keys import shared_secrets
-from todo_api.auth.middleware import Guard
-from todo_api.auth.tokens import Expected
+from todo_api.auth.middleware import AuthenticationMiddleware
+from todo_api.auth.tokens import ExpectedClaims
 from todo_api.auth.verifier import Verifier
 from todo_api.config.environment import SettingsError
 from todo_api.config.settings import Settings, load_settings
@@ -23,14 +23,14 @@ from todo_api.db.database import Database
 from todo_api.features.health import HealthController
 from todo_api.features.tags.controller import TagController
 from todo_api.features.tasks.controller import TaskController
-from todo_api.http.exceptions import Refusals
-from todo_api.http.headers import Edge
-from todo_api.http.rate_limit import Throttle
+from todo_api.http.exceptions import ExceptionMiddleware
+from todo_api.http.headers import ResponseHeadersMiddleware
+from todo_api.http.rate_limit import RateLimit
 from todo_api.http.request import StrictRequest
-from todo_api.http.request_limits import Framing
+from todo_api.http.request_limits import RequestLimitsMiddleware
 from todo_api.http.shutdown import Drain
 from todo_api.observability.metrics import Metrics, MetricsPage
-from todo_api.observability.middleware import Observe, Pseudonyms, Timed, sampled, traced
+from todo_api.observability.middleware import ObservabilityMiddleware, Pseudonyms, Timed, export_traces, publish_metrics
 from todo_api.openapi import document as docs
 
 _FOLLOW_SECONDS: Final = 0.5
@@ -48,19 +48,21 @@ def create_app(settings: Settings | None = None) -> Litestar:
         openapi_config=docs.config() if settings.docs_enabled else None,
         logging_config=None,
     )
-    expected = Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
-    throttle = Throttle(*settings.rate_limit) if settings.rate_limit else None
-    router = Refusals(app.asgi_router)
+    expected = ExpectedClaims(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+    throttle = RateLimit(*settings.rate_limit) if settings.rate_limit else None
+    router = ExceptionMiddleware(app.asgi_router)
     admitted: ASGIApp = Timed(router) if settings.server_timing else router
-    guard: ASGIApp = Guard(
-        throttle.behind(admitted) if throttle else admitted,
+    guard: ASGIApp = AuthenticationMiddleware(
+        throttle.limit_authenticated(admitted) if throttle else admitted,
         Verifier(shared_secrets(settings.secrets), jwks, expected),
     )
-    counted = throttle.around(guard) if throttle else guard
+    counted = throttle.limit_anonymous(guard) if throttle else guard
     page = MetricsPage(counted, metrics, settings.metrics_token) if metrics and settings.metrics_token else counted
     app.state.drain = drain = Drain(settings.drain_seconds)
-    app.state.observe = app.asgi_handler = Observe(
-        Edge(Framing(page), settings.allowed_origins, drain, secure=settings.production),
+    app.state.observe = app.asgi_handler = ObservabilityMiddleware(
+        ResponseHeadersMiddleware(
+            RequestLimitsMiddleware(page), settings.allowed_origins, drain, secure=settings.production
+        ),
         Pseudonyms(settings.secrets[0] if settings.secrets else (settings.database_url or "").encode()),
         metrics,
     )
@@ -80,7 +82,10 @@ def _database(settings: Settings, metrics: Metrics | None) -> Any:
         app.state.drain.listen()
         follower = asyncio.create_task(_follow_parent())
         try:
-            async with sampled(metrics, database.connections), traced(app.state.observe, settings.tracing_endpoint):
+            async with (
+                publish_metrics(metrics, database.connections),
+                export_traces(app.state.observe, settings.tracing_endpoint),
+            ):
                 yield
         finally:
             follower.cancel()

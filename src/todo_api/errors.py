@@ -80,7 +80,7 @@ class OriginNotAllowed(ApiError):
     status, code, detail = 403, "origin_not_allowed", "This origin is not in ALLOWED_ORIGINS."
 
 
-class NoSuchPath(ApiError):
+class NotFound(ApiError):
     status, code, detail = 404, "not_found", "Nothing is served at this path."
 
 
@@ -143,12 +143,12 @@ class Unavailable(ApiError):
     status = 503
 
 
-class DatabaseAway(Unavailable):
+class DatabaseUnavailable(Unavailable):
     code, detail = "database_unavailable", "The database is not available. Try again shortly."
     headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
 
 
-class KeysAway(ApiError):
+class KeysUnavailable(ApiError):
     status, code, detail = 503, "keys_unavailable", "The keys of Better Auth are not available. Try again shortly."
     headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
 
@@ -158,7 +158,7 @@ class Busy(Unavailable):
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 
-class TooSlow(Unavailable):
+class DatabaseTooSlow(Unavailable):
     code, detail = "database_too_slow", "The database took too long, and was stopped. Try again shortly."
     headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
 
@@ -184,7 +184,7 @@ class Stopping(ApiError):
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 
-class OurBug(ApiError):
+class InternalError(ApiError):
     status, code, detail = 500, "internal_error", "Something went wrong on our side. Report the X-Request-ID."
 
 
@@ -193,9 +193,9 @@ ALL: Final[tuple[type[ApiError], ...]] = tuple(
 )
 
 _MEANINGS: Final[dict[str, type[ApiError]]] = {
-    "08": DatabaseAway,
-    "57P": DatabaseAway,
-    "57014": TooSlow,
+    "08": DatabaseUnavailable,
+    "57P": DatabaseUnavailable,
+    "57014": DatabaseTooSlow,
     "25006": ReadOnly,
     "53100": StorageFull,
     "53": Busy,
@@ -221,8 +221,8 @@ def from_database(error: Exception) -> ApiError:
     if isinstance(error, asyncpg.PostgresError) and state:
         if state.startswith(_INPUT_CLASS):
             return InvalidInput([FieldError(["body"], "A value cannot be stored", "value_error")])
-        return next((meaning for start, meaning in _MEANINGS.items() if state.startswith(start)), OurBug)()
-    return OurBug()
+        return next((meaning for start, meaning in _MEANINGS.items() if state.startswith(start)), InternalError)()
+    return InternalError()
 
 
 async def send_error(send: Send, error: ApiError, headers: dict[str, str] | None = None) -> None:

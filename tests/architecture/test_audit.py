@@ -30,7 +30,7 @@ def osv(*vulnerable: str) -> Iterator[tuple[str, set[str]]]:
     """A database of vulnerabilities (https://google.github.io/osv.dev/post-v1-query/), and what it was asked for."""
     asked: set[str] = set()
 
-    class Answer(BaseHTTPRequestHandler):
+    class JsonResponse(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             question: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             name = question.get("package", {}).get("name", "")
@@ -44,7 +44,7 @@ def osv(*vulnerable: str) -> Iterator[tuple[str, set[str]]]:
         def log_message(self, *_: object) -> None:
             """Nothing: the test's output is the audit's."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), JsonResponse) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -9,8 +9,8 @@ from litestar.routes import HTTPRoute
 from tests.support.service import environment
 from todo_api.app import create_app
 from todo_api.config.settings import load_settings
-from todo_api.http.dispatch import Straight
-from todo_api.http.response import Answer
+from todo_api.http.dispatch import DirectDispatch
+from todo_api.http.response import JsonResponse
 
 
 def _handlers() -> list[HTTPRouteHandler]:
@@ -29,10 +29,10 @@ def test_all_of_a_users_operations_go_straight_and_take_what_is_given() -> None:
     handlers = _handlers()
     assert len(handlers) == 8
     for handler in handlers:
-        assert [*handler.resolve_middleware()] == [Straight]
+        assert [*handler.resolve_middleware()] == [DirectDispatch]
         assert set(inspect.signature(handler.fn).parameters) <= {"request", "task_id", "data"}
         given = handler.parsed_return_field.annotation
-        assert given is type(None) or issubclass(handler.parsed_return_field.origin or given, Answer)
+        assert given is type(None) or issubclass(handler.parsed_return_field.origin or given, JsonResponse)
 
 
 def test_nothing_is_asked_of_the_framework_that_would_not_be_done() -> None:

@@ -13,9 +13,9 @@ from tests.support.issuer import Issuer, issuing, new_key, public
 from todo_api.auth import jwks as rules
 from todo_api.auth.jwks import Jwks
 from todo_api.auth.keys import shared_secrets
-from todo_api.auth.tokens import Expected, TokenRefused
-from todo_api.auth.verifier import MAX_REMEMBERED, Verifier
-from todo_api.errors import KeysAway
+from todo_api.auth.tokens import ExpectedClaims, InvalidToken
+from todo_api.auth.verifier import MAX_CACHED, Verifier
+from todo_api.errors import KeysUnavailable
 
 SECRETS = shared_secrets([b"a-secret-for-the-tests-0123456789abcdef"])
 
@@ -62,11 +62,11 @@ def token(issuer: Issuer, kid: str = "EdDSA", **changed: Any) -> str:
 
 
 async def user_of(guard: Verifier, token: str) -> str:
-    return guard.remembered(token) or await guard.verify(token)
+    return guard.cached(token) or await guard.verify(token)
 
 
 def verifier(issuer: Issuer, jwks: Jwks | None, clock: Clock) -> Verifier:
-    return Verifier(SECRETS, jwks, Expected(issuer.url, "todo-api"), clock.wall)
+    return Verifier(SECRETS, jwks, ExpectedClaims(issuer.url, "todo-api"), clock.wall)
 
 
 def test_a_thousand_requests_are_one_fetch(issuer: Issuer) -> None:
@@ -121,7 +121,7 @@ def test_stale_keys_serve_while_the_issuer_is_away(issuer: Issuer) -> None:
                 clock.ahead += rules.STALE_SECONDS / 4
                 assert await jwks.key("EdDSA") is not None
             clock.ahead += rules.STALE_SECONDS / 3
-            with pytest.raises(KeysAway):
+            with pytest.raises(KeysUnavailable):
                 await jwks.key("EdDSA")
             issuer.start_again()
             clock.ahead += rules.RETRY_SECONDS
@@ -175,7 +175,7 @@ def test_a_withdrawn_key_dies_though_its_tokens_were_remembered(issuer: Issuer) 
             clock.ahead += rules.FRESH_SECONDS
             assert await user_of(guard, old) == "ann", "one more, while the keys are fetched"
             await settled(jwks, epoch=2)
-            with pytest.raises(TokenRefused, match="no key of ours"):
+            with pytest.raises(InvalidToken, match="no key of ours"):
                 await user_of(guard, old)
 
     run(test)
@@ -200,7 +200,7 @@ def test_a_remembered_token_is_not_served_past_its_end(issuer: Issuer) -> None:
         short = signed({"alg": "HS256"}, claims(issuer.url, "ann", exp=int(time.time()) + 60))
         assert await user_of(guard, short) == "ann"
         clock.ahead = 120
-        with pytest.raises(TokenRefused, match="expired"):
+        with pytest.raises(InvalidToken, match="expired"):
             await user_of(guard, short)
 
     run(test)
@@ -209,14 +209,14 @@ def test_a_remembered_token_is_not_served_past_its_end(issuer: Issuer) -> None:
 def test_the_memory_of_tokens_is_bounded_and_holds_none(issuer: Issuer) -> None:
     async def test() -> None:
         guard = verifier(issuer, None, Clock())
-        for number in range(MAX_REMEMBERED + 10):
+        for number in range(MAX_CACHED + 10):
             user = f"user{number}"
             assert await user_of(guard, signed({"alg": "HS256"}, claims(issuer.url, user))) == user
-        with pytest.raises(TokenRefused):
+        with pytest.raises(InvalidToken):
             await user_of(guard, signed({"alg": "HS256"}, claims(issuer.url, "ann", exp=0)))
-        kept = guard._remembered
+        kept = guard._cached
         assert [kept[name].user for name in (next(iter(kept)), next(reversed(kept)))] == ["user10", user]
-        assert len(kept) == MAX_REMEMBERED
+        assert len(kept) == MAX_CACHED
         assert {(type(name), len(name)) for name in kept} == {(bytes, 32)}
 
     run(test)

@@ -23,42 +23,42 @@ KEY = '{"kty":"OKP","crv":"Ed25519","kid":"k","alg":"EdDSA","x":"11qYAYKxCrfVS_7
 
 def found(directory: Path, **settings: str) -> dict[str, tuple[bool, str]]:
     chosen = load_settings({"BETTER_AUTH_SECRET": SECRET, **settings}, directory)
-    return {about: (right, words) for right, about, words in findings(chosen, settings["DATABASE_URL"])}
+    return {about: (ok, words) for ok, about, words in findings(chosen, settings["DATABASE_URL"])}
 
 
 def test_all_is_right_with_the_database_of_the_service(database_url: str, tmp_path: Path) -> None:
     done = todo_api(tmp_path, "check", DATABASE_URL=database_url)
     assert (done.returncode, done.stderr) == (0, "")
     settings, database, connections, migrations = done.stdout.splitlines()
-    assert settings.startswith("right  settings     development, 1 workers, 2 secrets")
-    assert database.startswith("right  database     PostgreSQL 18, ")
-    assert re.fullmatch(r"right  connections  15 at most for each replica .*: room for 13 replicas", connections)
-    assert re.fullmatch(r"right  migrations   at \d{4}, the newest", migrations)
+    assert settings.startswith("ok    settings     development, 1 workers, 2 secrets")
+    assert database.startswith("ok    database     PostgreSQL 18, ")
+    assert re.fullmatch(r"ok    connections  15 at most for each replica .*: room for 13 replicas", connections)
+    assert re.fullmatch(r"ok    migrations   at \d{4}, the newest", migrations)
 
 
 def test_what_is_wrong_makes_the_exit_status(empty: str, tmp_path: Path) -> None:
     done = todo_api(tmp_path, "check", DATABASE_URL=empty)
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.splitlines()[-1].startswith("WRONG  migrations   the database is at nothing")
+    assert done.stdout.splitlines()[-1].startswith("FAIL  migrations   the database is at nothing")
 
 
 def test_a_database_without_tables_says_how_to_migrate(empty: str, tmp_path: Path) -> None:
-    right, words = found(tmp_path, DATABASE_URL=empty)["migrations"]
-    assert not right
+    ok, words = found(tmp_path, DATABASE_URL=empty)["migrations"]
+    assert not ok
     assert words.endswith("run `todo-api database upgrade`")
 
 
 def test_a_database_that_is_ahead_is_fine_while_rolling_back(empty: str, tmp_path: Path) -> None:
     alembic.upgrade(alembic_config(empty), "head")
     run(empty, "update alembic_version set version_num = '9998'")
-    right, words = found(tmp_path, DATABASE_URL=empty)["migrations"]
-    assert right
+    ok, words = found(tmp_path, DATABASE_URL=empty)["migrations"]
+    assert ok
     assert "at 9998, which is newer than this code" in words
 
 
 def test_too_many_connections_are_told(database_url: str, tmp_path: Path) -> None:
-    right, words = found(tmp_path, DATABASE_URL=database_url, WEB_CONCURRENCY="20")["connections"]
-    assert not right
+    ok, words = found(tmp_path, DATABASE_URL=database_url, WEB_CONCURRENCY="20")["connections"]
+    assert not ok
     assert "300 at most for each replica" in words
 
 
@@ -103,8 +103,8 @@ def test_better_auths_keys_are_tried() -> None:
 )
 def test_what_is_no_key_set_is_wrong(body: str, status: int) -> None:
     with better_auth(body, status) as url:
-        right, _, words = keys(url)
-    assert not right
+        ok, _, words = keys(url)
+    assert not ok
     assert words.startswith(f"{url} gives no key set: ")
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text  # noqa: TID251 - it reads no table
 
 from todo_api.db.connection import Connection
 from todo_api.db.database import Database
-from todo_api.db.pool import Full, Pool
+from todo_api.db.pool import Pool, PoolExhausted
 from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
 
@@ -33,17 +33,17 @@ def connect(database_url: str) -> Connect:
 def test_who_waits_longest_is_next_and_who_gave_up_is_passed_over(connect: Connect) -> None:
     async def story() -> None:
         pool = Pool(connect, 1)
-        only = await pool.lend(soon())
-        first, second, third = (asyncio.create_task(pool.lend(soon())) for _ in range(3))
+        only = await pool.acquire(soon())
+        first, second, third = (asyncio.create_task(pool.acquire(soon())) for _ in range(3))
         await asyncio.sleep(0)
         first.cancel()
         await asyncio.sleep(0)
-        pool.take_back(only)
+        pool.release(only)
         assert await second is only
         assert not third.done()
-        pool.take_back(only)
+        pool.release(only)
         assert await third is only
-        pool.take_back(only)
+        pool.release(only)
         assert (pool.made, pool.idle) == (1, 1)
         await pool.close(1)
 
@@ -53,15 +53,15 @@ def test_who_waits_longest_is_next_and_who_gave_up_is_passed_over(connect: Conne
 def test_what_is_given_in_the_moment_of_giving_up_is_not_lost(connect: Connect) -> None:
     async def story() -> None:
         pool = Pool(connect, 1)
-        only = await pool.lend(soon())
-        first, second = (asyncio.create_task(pool.lend(soon())) for _ in range(2))
+        only = await pool.acquire(soon())
+        first, second = (asyncio.create_task(pool.acquire(soon())) for _ in range(2))
         await asyncio.sleep(0)
-        pool.take_back(only)
+        pool.release(only)
         first.cancel()
         assert await second is only
         with pytest.raises(asyncio.CancelledError):
             await first
-        pool.take_back(only)
+        pool.release(only)
         await pool.close(1)
 
     asyncio.run(story())
@@ -70,12 +70,12 @@ def test_what_is_given_in_the_moment_of_giving_up_is_not_lost(connect: Connect) 
 def test_nobody_waits_beyond_the_deadline(connect: Connect) -> None:
     async def story() -> None:
         pool = Pool(connect, 1)
-        only = await pool.lend(soon())
-        with pytest.raises(Full):
-            await pool.lend(asyncio.get_running_loop().time() + 0.01)
-        pool.take_back(only)
-        assert await pool.lend(soon()) is only
-        pool.take_back(only)
+        only = await pool.acquire(soon())
+        with pytest.raises(PoolExhausted):
+            await pool.acquire(asyncio.get_running_loop().time() + 0.01)
+        pool.release(only)
+        assert await pool.acquire(soon()) is only
+        pool.release(only)
         await pool.close(1)
 
     asyncio.run(story())
@@ -89,7 +89,7 @@ def test_who_cannot_connect_is_not_told_that_all_are_lent() -> None:
     async def story() -> None:
         pool = Pool(never, 1)
         deadline = asyncio.get_running_loop().time() + 0.05
-        both = await asyncio.gather(*(pool.lend(deadline + more) for more in (0, 0.05)), return_exceptions=True)
+        both = await asyncio.gather(*(pool.acquire(deadline + more) for more in (0, 0.05)), return_exceptions=True)
         assert [type(error) for error in both] == [TimeoutError, TimeoutError]
         assert (pool.made, pool.idle) == (0, 0)
 
@@ -99,10 +99,10 @@ def test_who_cannot_connect_is_not_told_that_all_are_lent() -> None:
 def test_who_is_cancelled_while_connecting_leaves_the_place(connect: Connect) -> None:
     async def story() -> None:
         pool = Pool(connect, 1)
-        first, second = (asyncio.create_task(pool.lend(soon())) for _ in range(2))
+        first, second = (asyncio.create_task(pool.acquire(soon())) for _ in range(2))
         await asyncio.sleep(0)
         first.cancel()
-        pool.take_back(await second)
+        pool.release(await second)
         assert (pool.made, pool.idle) == (1, 1)
         await pool.close(1)
 
@@ -120,17 +120,17 @@ def test_the_place_of_what_ended_or_could_not_be_made_goes_to_who_waits(connect:
             return await connect()
 
         pool = Pool(sometimes, 1)
-        unlucky, waiting = (asyncio.create_task(pool.lend(soon())) for _ in range(2))
+        unlucky, waiting = (asyncio.create_task(pool.acquire(soon())) for _ in range(2))
         with pytest.raises(OSError, match="unreachable"):
             await unlucky
         made = await waiting
-        next_one = asyncio.create_task(pool.lend(soon()))
+        next_one = asyncio.create_task(pool.acquire(soon()))
         await asyncio.sleep(0)
         made.terminate()
-        pool.take_back(made)
+        pool.release(made)
         another = await next_one
         assert another is not made
-        pool.take_back(another)
+        pool.release(another)
         assert (pool.made, pool.idle) == (1, 1)
         await pool.close(1)
         assert (pool.made, pool.idle) == (0, 0)
@@ -141,17 +141,17 @@ def test_the_place_of_what_ended_or_could_not_be_made_goes_to_who_waits(connect:
 def test_what_nobody_uses_is_closed_and_what_ends_by_itself_is_forgotten(connect: Connect) -> None:
     async def story() -> None:
         pool = Pool(connect, 2)
-        for connection in [await pool.lend(soon()), await pool.lend(soon())]:
-            pool.take_back(connection)
+        for connection in [await pool.acquire(soon()), await pool.acquire(soon())]:
+            pool.release(connection)
         assert (pool.made, pool.idle) == (2, 2)
-        pool.close_unused(60)
+        pool.close_idle(60)
         assert pool.idle == 2
-        newest = await pool.lend(soon())
-        pool.close_unused(-1)
+        newest = await pool.acquire(soon())
+        pool.close_idle(-1)
         assert (pool.made, pool.idle) == (1, 0)
-        pool.take_back(newest)
+        pool.release(newest)
         newest.terminate()
-        pool.forget(newest)
+        pool.discard(newest)
         assert (pool.made, pool.idle) == (0, 0)
 
     asyncio.run(story())
@@ -160,10 +160,10 @@ def test_what_nobody_uses_is_closed_and_what_ends_by_itself_is_forgotten(connect
 def test_what_is_lent_when_the_pool_closes_ends_when_it_comes_back(connect: Connect) -> None:
     async def story() -> None:
         pool = Pool(connect, 2)
-        lent = await pool.lend(soon())
+        lent = await pool.acquire(soon())
         await pool.close(1)
         assert not lent.is_closed()
-        pool.take_back(lent)
+        pool.release(lent)
         assert lent.is_closed()
         assert pool.made == 0
 

@@ -53,16 +53,16 @@ def test_a_request_continues_its_callers_trace(database_url: str, tmp_path: Path
         in_production(tmp_path, database_url, OTEL_EXPORTER_OTLP_ENDPOINT=url) as service,
         somebody(service, fresh_user("ann")) as ann,
     ):
-        headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "X-Request-ID": "traced"}
+        headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "X-Request-ID": "export_traces"}
         assert ann.post("tasks", json={"title": "xyzzy"}, headers=headers).status_code == 201
-        assert line_of(service, "traced")["trace_id"] == TRACE
+        assert line_of(service, "export_traces")["trace_id"] == TRACE
         assert service.stop() == 0
     request, database = sorted(spans, key=lambda span: span.start_time_unix_nano)
     assert request.name == "POST /api/{user_id}/tasks"
     assert (request.trace_id.hex(), request.parent_span_id.hex()) == (TRACE, PARENT)
     assert attributes(request) == {
         "http.request.method": "POST", "http.route": "/api/{user_id}/tasks", "http.response.status_code": "201",
-        "todo_api.request_id": "traced",
+        "todo_api.request_id": "export_traces",
     }  # fmt: skip
     assert (database.trace_id, database.parent_span_id) == (request.trace_id, request.span_id)
     assert request.start_time_unix_nano < database.start_time_unix_nano < database.end_time_unix_nano

@@ -14,8 +14,8 @@ import httpx
 import jwt
 
 from todo_api.auth.keys import NoUsableKey, published_keys
-from todo_api.errors import KeysAway
-from todo_api.observability.context import note
+from todo_api.errors import KeysUnavailable
+from todo_api.observability.context import count_event
 
 FRESH_SECONDS: Final = 300
 """After this a request starts a fetch; after twice this it waits for that fetch too, unless the last one failed."""
@@ -69,7 +69,7 @@ class Jwks:
         """The key of that name; None if there is none.
 
         Raises:
-            KeysAway: no key is known at all, so nothing can be said about any token.
+            KeysUnavailable: no key is known at all, so nothing can be said about any token.
         """
         now = self.clock()
         if self._keys and now - self._fetched_at > STALE_SECONDS:
@@ -80,7 +80,7 @@ class Jwks:
             if self._fetching is not None and (kid not in self._keys or overdue):
                 await asyncio.wait({self._fetching})
         if not self._keys:
-            raise KeysAway
+            raise KeysUnavailable
         return self._keys.get(kid)
 
     def _fetch_if_allowed(self, now: float) -> None:
@@ -95,13 +95,13 @@ class Jwks:
             keys = published_keys(body)
         except (httpx.HTTPError, NoUsableKey, TimeoutError) as error:
             self._failed = True
-            note("jwks_fetch", "failed")
+            count_event("jwks_fetch", "failed")
             _LOG.warning(
                 "keys: cannot be had from %s: %s; %d known", self.url, error or type(error).__name__, len(self._keys)
             )
         else:
             self._failed = False
-            note("jwks_fetch", "ok")
+            count_event("jwks_fetch", "ok")
             self._fetched_at = self.clock()
             self._check_at = self._fetched_at + FRESH_SECONDS
             if body != self._body:

@@ -6,9 +6,9 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from todo_api.auth.tokens import TokenRefused
+from todo_api.auth.tokens import InvalidToken
 from todo_api.auth.verifier import Verifier
-from todo_api.errors import KeysAway, NotAuthenticated, NotYourPath, send_error
+from todo_api.errors import KeysUnavailable, NotAuthenticated, NotYourPath, send_error
 
 PUBLIC: Final = frozenset(
     {"/health", "/health/ready", "/docs", "/docs/scalar.js", "/docs/openapi.json", "/openapi.json"}
@@ -18,7 +18,7 @@ PUBLIC: Final = frozenset(
 _LOG: Final = logging.getLogger(__name__)
 
 
-class Guard:
+class AuthenticationMiddleware:
     """ASGI middleware in front of the router, so that unknown paths and methods are guarded too."""
 
     def __init__(self, app: ASGIApp, verifier: Verifier) -> None:
@@ -32,12 +32,12 @@ class Guard:
             if of_a_user or "/" + "/".join(parts) not in PUBLIC:
                 try:
                     token = _token(scope)
-                    user = self.verifier.remembered(token) or await self.verifier.verify(token)
-                except TokenRefused as reason:
+                    user = self.verifier.cached(token) or await self.verifier.verify(token)
+                except InvalidToken as reason:
                     _LOG.info("token refused: %s", reason, extra={"request_id": scope["state"].get("request_id")})
                     await send_error(send, NotAuthenticated(), {"WWW-Authenticate": _challenge(scope)})
                     return
-                except KeysAway as away:
+                except KeysUnavailable as away:
                     await send_error(send, away)
                     return
                 scope["user"] = user
@@ -50,10 +50,10 @@ class Guard:
 def _token(scope: HTTPScope) -> str:
     given = _authorization(scope)
     if len(given) != 1:
-        raise TokenRefused("no Authorization header" if not given else "several Authorization headers")
+        raise InvalidToken("no Authorization header" if not given else "several Authorization headers")
     scheme, _, token = given[0].decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
-        raise TokenRefused("Authorization is not of the Bearer scheme")
+        raise InvalidToken("Authorization is not of the Bearer scheme")
     return token.strip(" ")
 
 

@@ -18,11 +18,11 @@ _TYPES: Final = ("JWT", "at+jwt")
 _CHANGES_MEANING: Final = {"cty", "crit", "b64"}
 
 
-class TokenRefused(Exception):
+class InvalidToken(Exception):
     """Why, for the log only: the client is told one thing for all."""
 
 
-class Expected(msgspec.Struct, frozen=True):
+class ExpectedClaims(msgspec.Struct, frozen=True):
     """What a token's claims must be; None is not checked."""
 
     issuer: str | None
@@ -46,36 +46,36 @@ def read_header(token: str) -> Header:
     """The header of what may be a token for us: its size, shape and kind (RFC 8725 §3.11) are checked first.
 
     Raises:
-        TokenRefused: for every reason alike.
+        InvalidToken: for every reason alike.
     """
     if len(token) > MAX_TOKEN_BYTES:
-        raise TokenRefused(f"longer than {MAX_TOKEN_BYTES} bytes; does its payload carry the whole user object?")
+        raise InvalidToken(f"longer than {MAX_TOKEN_BYTES} bytes; does its payload carry the whole user object?")
     if token.count(".") != 2:
-        raise TokenRefused("not a JWT; is it Better Auth's session token?")
+        raise InvalidToken("not a JWT; is it Better Auth's session token?")
     header = _json(token.split(".", maxsplit=1)[0], "header")
     if header.get("typ", "JWT") not in _TYPES or not _CHANGES_MEANING.isdisjoint(header):
-        raise TokenRefused("a token of another kind")
+        raise InvalidToken("a token of another kind")
     alg, kid = header.get("alg"), header.get("kid")
     if not isinstance(alg, str) or not isinstance(kid, str | None) or ("kid" in header and kid is None):
-        raise TokenRefused("alg or kid is no text")
+        raise InvalidToken("alg or kid is no text")
     return Header(alg, kid)
 
 
-def verified(token: str, keys: Sequence[jwt.PyJWK], expected: Expected, now: float) -> Verified:
+def verified(token: str, keys: Sequence[jwt.PyJWK], expected: ExpectedClaims, now: float) -> Verified:
     """Whom `token` speaks for, and until when.
 
     Signature, issuer and audience are the library's work. Times are ours: the library takes strings, booleans, the far
     future and a clock of its own; so is the payload's JSON, in which it takes UTF-16 and the last of two equal names.
 
     Raises:
-        TokenRefused: for every reason alike.
+        InvalidToken: for every reason alike.
     """
     _check_signature(token, keys, expected)
     claims = _json(token.split(".")[1], "payload")
     expires = _check_times(claims, now)
     user = claims["sub"]
     if not isinstance(user, str) or not USER_ID.fullmatch(user):
-        raise TokenRefused("sub is no user id")
+        raise InvalidToken("sub is no user id")
     return Verified(user, expires)
 
 
@@ -84,9 +84,9 @@ def _json(segment: str, what: str) -> dict[str, Any]:
         text = urlsafe_b64decode(segment + "=" * (-len(segment) % 4)).decode()
         value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise TokenRefused(f"unreadable {what}: {error}") from None
+        raise InvalidToken(f"unreadable {what}: {error}") from None
     if not isinstance(value, dict):
-        raise TokenRefused(f"the {what} is no object")
+        raise InvalidToken(f"the {what} is no object")
     return value
 
 
@@ -101,7 +101,7 @@ def _no_number(name: str) -> Never:
     raise ValueError(f"{name} is no number")
 
 
-def _check_signature(token: str, keys: Sequence[jwt.PyJWK], expected: Expected) -> None:
+def _check_signature(token: str, keys: Sequence[jwt.PyJWK], expected: ExpectedClaims) -> None:
     """The algorithm is the key's, whatever the token says (RFC 8725 §3.1)."""
     required = ["exp", "iat", "sub"]
     required += ["iss"] if expected.issuer is not None else []
@@ -128,25 +128,25 @@ def _check_signature(token: str, keys: Sequence[jwt.PyJWK], expected: Expected) 
         except jwt.InvalidSignatureError as error:
             refused = error
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise TokenRefused(str(error)) from None
+            raise InvalidToken(str(error)) from None
         else:
             return
-    raise TokenRefused(str(refused or "no key of ours"))
+    raise InvalidToken(str(refused or "no key of ours"))
 
 
 def _check_times(claims: dict[str, Any], now: float) -> float:
     expires, issued, begins = claims["exp"], claims["iat"], claims.get("nbf", now)
     if any(type(moment) not in (int, float) for moment in (expires, issued, begins)):
-        raise TokenRefused("exp, iat or nbf is not a number")
+        raise InvalidToken("exp, iat or nbf is not a number")
     if expires <= now - LEEWAY_SECONDS:
-        raise TokenRefused("expired")
+        raise InvalidToken("expired")
     if issued > now + LEEWAY_SECONDS or begins > now + LEEWAY_SECONDS:
-        raise TokenRefused("not valid yet; do the clocks differ?")
+        raise InvalidToken("not valid yet; do the clocks differ?")
     # Compared, not subtracted: an integer of 400 digits has no float.
     if expires > now + MAX_LIFETIME_SECONDS or issued < now - MAX_LIFETIME_SECONDS - LEEWAY_SECONDS:
-        raise TokenRefused("valid for longer than seven days")
+        raise InvalidToken("valid for longer than seven days")
     if expires - issued > MAX_LIFETIME_SECONDS:
-        raise TokenRefused("valid for longer than seven days")
+        raise InvalidToken("valid for longer than seven days")
     return float(expires)
 
 

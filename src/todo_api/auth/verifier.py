@@ -1,4 +1,4 @@
-"""Token → user, with keys of both kinds; what was verified is remembered."""
+"""Token → user, with keys of both kinds; what was verified is cached."""
 
 import time
 from collections import OrderedDict
@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 import jwt
 
 from todo_api.auth.jwks import Jwks
-from todo_api.auth.tokens import MAX_TOKEN_BYTES, Expected, read_header, verified
+from todo_api.auth.tokens import MAX_TOKEN_BYTES, ExpectedClaims, read_header, verified
 
-MAX_REMEMBERED: Final = 8192
+MAX_CACHED: Final = 8192
 """Tokens, about 300 bytes each."""
 
 
-class _Remembered(NamedTuple):
+class _CachedToken(NamedTuple):
     user: str
     expires: float
     published: bool
@@ -29,37 +29,37 @@ class Verifier:
         self,
         secrets: Sequence[jwt.PyJWK],
         jwks: Jwks | None,
-        expected: Expected,
+        expected: ExpectedClaims,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.secrets = secrets
         self.jwks = jwks
         self.expected = expected
         self.clock = clock
-        self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
+        self._cached: OrderedDict[bytes, _CachedToken] = OrderedDict()
         self._epoch = 0
 
-    def remembered(self, token: str) -> str | None:
+    def cached(self, token: str) -> str | None:
         """Whom `token` speaks for, where it was verified before."""
         if self.jwks is not None and self.jwks.epoch != self._epoch:
             self._epoch = self.jwks.epoch
-            self._remembered.clear()
+            self._cached.clear()
         name = _name(token[: MAX_TOKEN_BYTES + 1])
-        known = self._remembered.get(name)
+        known = self._cached.get(name)
         if known is not None and self.clock() < known.expires and not self._withdrawable(known):
-            self._remembered.move_to_end(name)
+            self._cached.move_to_end(name)
             return known.user
         return None
 
-    def _withdrawable(self, known: _Remembered) -> bool:
+    def _withdrawable(self, known: _CachedToken) -> bool:
         return known.published and self.jwks is not None and self.jwks.due()
 
     async def verify(self, token: str) -> str:
-        """Whom `token` speaks for; remembered from here on.
+        """Whom `token` speaks for; cached from here on.
 
         Raises:
-            TokenRefused: the token is no good.
-            KeysAway: there is no key to say so.
+            InvalidToken: the token is no good.
+            KeysUnavailable: there is no key to say so.
         """
         header = read_header(token)
         name = _name(token)
@@ -69,10 +69,10 @@ class Verifier:
         now = self.clock()
         good = verified(token, keys, self.expected, now)
         if epoch == self._epoch and now < good.expires:
-            self._remembered[name] = _Remembered(good.user, good.expires, published)
-            self._remembered.move_to_end(name)
-            if len(self._remembered) > MAX_REMEMBERED:
-                self._remembered.popitem(last=False)
+            self._cached[name] = _CachedToken(good.user, good.expires, published)
+            self._cached.move_to_end(name)
+            if len(self._cached) > MAX_CACHED:
+                self._cached.popitem(last=False)
         return good.user
 
     async def _published(self, kid: str | None) -> Sequence[jwt.PyJWK]:

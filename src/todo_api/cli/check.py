@@ -23,15 +23,15 @@ _FACTS: Final = """
 """
 
 
-class Finding(NamedTuple):
-    right: bool
-    about: str
-    words: str
+class Check(NamedTuple):
+    ok: bool
+    subject: str
+    message: str
 
 
-def findings(settings: Settings, url: str) -> list[Finding]:
+def findings(settings: Settings, url: str) -> list[Check]:
     """Everything that was tried, in the order in which it is to be mended."""
-    found = [Finding(right=True, about="settings", words=_said(settings))]
+    found = [Check(ok=True, subject="settings", message=_said(settings))]
     found += asyncio.run(_database(settings, url))
     if settings.jwks_url:
         found.append(keys(settings.jwks_url))
@@ -47,12 +47,12 @@ def _on(it_is: bool) -> str:  # noqa: FBT001 - a word for it
     return "on" if it_is else "off"
 
 
-async def _database(settings: Settings, url: str) -> list[Finding]:
+async def _database(settings: Settings, url: str) -> list[Check]:
     try:
         connection = await asyncpg.connect(**connect_arguments(url))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        return [Finding(right=False, about="database", words=f"does not let us in: {reason[0]}")]
+        return [Check(ok=False, subject="database", message=f"does not let us in: {reason[0]}")]
     try:
         facts = await connection.fetchrow(_FACTS)
         milliseconds = sorted([await _trip(connection) for _ in range(_TRIPS)])[_TRIPS // 2]
@@ -72,42 +72,42 @@ async def _trip(connection: Any) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def _server(facts: Any, milliseconds: float) -> Finding:
+def _server(facts: Any, milliseconds: float) -> Check:
     words = f"PostgreSQL {facts['version']}, {milliseconds:.1f} ms for a round trip"
     if facts["version"] < _OLDEST_POSTGRESQL:
         words += f": too old, {_OLDEST_POSTGRESQL} is the oldest that is supported"
     if facts["standby"]:
         words += ": it is a read-only standby; set DATABASE_URL to the primary"
-    right = facts["version"] >= _OLDEST_POSTGRESQL and not facts["standby"]
-    return Finding(right=right, about="database", words=words)
+    ok = facts["version"] >= _OLDEST_POSTGRESQL and not facts["standby"]
+    return Check(ok=ok, subject="database", message=words)
 
 
-def _connections(settings: Settings, url: str, limit: int) -> Finding:
+def _connections(settings: Settings, url: str, limit: int) -> Check:
     wanted = settings.workers * (settings.db_pool_size + settings.db_max_overflow)
     words = f"{wanted} at most for each replica (workers × pool)"
     if is_pooler(url):
-        return Finding(right=True, about="connections", words=f"{words}, through a pooler")
-    right = wanted <= limit
+        return Check(ok=True, subject="connections", message=f"{words}, through a pooler")
+    ok = wanted <= limit
     words += f", of {limit} that the server allows: room for {limit // wanted} replicas"
-    if not right:
+    if not ok:
         words += "; lower WEB_CONCURRENCY or DB_MAX_OVERFLOW, or use a pooler"
-    return Finding(right=right, about="connections", words=words)
+    return Check(ok=ok, subject="connections", message=words)
 
 
-def _migrations(url: str, at: set[str]) -> Finding:
+def _migrations(url: str, at: set[str]) -> Check:
     script = ScriptDirectory.from_config(alembic_config(url))
     wanted = set(script.get_heads())
     if at == wanted:
-        return Finding(right=True, about="migrations", words=f"at {', '.join(sorted(at))}, the newest")
+        return Check(ok=True, subject="migrations", message=f"at {', '.join(sorted(at))}, the newest")
     if at - {revision.revision for revision in script.walk_revisions()}:
         words = f"the database is at {', '.join(sorted(at))}, which is newer than this code: fine while rolling back"
-        return Finding(right=True, about="migrations", words=words)
+        return Check(ok=True, subject="migrations", message=words)
     here = ", ".join(sorted(at)) or "nothing"
     words = f"the database is at {here}, the code at {', '.join(sorted(wanted))}: run `todo-api database upgrade`"
-    return Finding(right=False, about="migrations", words=words)
+    return Check(ok=False, subject="migrations", message=words)
 
 
-def keys(url: str) -> Finding:
+def keys(url: str) -> Check:
     """Better Auth's key set: there, and with keys that we can use."""
     try:
         answer = httpx.get(
@@ -122,6 +122,6 @@ def keys(url: str) -> Finding:
         usable = published_keys(answer.content)
     except (httpx.HTTPError, NoUsableKey) as error:
         reason = str(error) or type(error).__name__
-        return Finding(right=False, about="keys", words=f"{url} gives no key set: {reason}")
+        return Check(ok=False, subject="keys", message=f"{url} gives no key set: {reason}")
     names = ", ".join(sorted({key.algorithm_name for key in usable.values()}))
-    return Finding(right=True, about="keys", words=f"{len(usable)} at {url}: {names}")
+    return Check(ok=True, subject="keys", message=f"{len(usable)} at {url}: {names}")

@@ -16,7 +16,7 @@ from litestar import Litestar
 
 from todo_api.auth.tokens import USER_ID, development_token
 from todo_api.cli import check, distribute
-from todo_api.cli.main import PROGRAM, database_url, settings_of_now
+from todo_api.cli.main import PROGRAM, current_settings, database_url
 from todo_api.cli.seed import seed_database
 from todo_api.config.environment import SettingsError
 from todo_api.db.migrations import alembic_config
@@ -33,12 +33,12 @@ def upgrade(url: str) -> None:
 @PROGRAM.command("check")
 def check_() -> None:
     """Try the settings, the database, its migrations and Better Auth's keys. Exit status 1 if something is wrong."""
-    settings = settings_of_now()
+    settings = current_settings()
     with database_url(settings) as url:
         found = check.findings(settings, url)
-    for finding in found:
-        click.echo(f"{'right' if finding.right else 'WRONG'}  {finding.about:<12} {finding.words}")
-    if not all(finding.right for finding in found):
+    for each in found:
+        click.echo(f"{'ok' if each.ok else 'FAIL':<4}  {each.subject:<12} {each.message}")
+    if not all(each.ok for each in found):
         sys.exit(1)
 
 
@@ -47,7 +47,7 @@ def check_() -> None:
 @click.option("--expires", default="1h", show_default=True, help="Life of the token: 30s, 15m, 1h, 7d.")
 def token(user_id: str, expires: str) -> None:
     """Print a development token for USER_ID."""
-    settings = settings_of_now()
+    settings = current_settings()
     if settings.production:
         raise SettingsError("ENVIRONMENT is production: there, tokens come from Better Auth only")
     if not USER_ID.fullmatch(user_id):
@@ -66,7 +66,7 @@ def token(user_id: str, expires: str) -> None:
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed, the same data.")
 def seed(users: int, tasks: int, seed: int) -> None:
     """Fill the database with realistic tasks of users named seed1-000000, seed1-000001 and so on."""
-    settings = settings_of_now()
+    settings = current_settings()
     if settings.production:
         raise SettingsError("ENVIRONMENT is production: there, tasks come from people only")
     with database_url(settings) as url:
@@ -98,7 +98,7 @@ def _migration(name: str, help_: str, *parameters: click.Parameter, **fixed: Any
     """A command of Alembic's, run on our database."""
 
     def callback(**given: Any) -> None:
-        with database_url(settings_of_now()) as url:
+        with database_url(current_settings()) as url:
             config: Config = alembic_config(url)
             try:
                 getattr(alembic, name)(config, **fixed, **given)
@@ -115,7 +115,7 @@ def distribute_(*, sql: bool) -> None:
     if sql:
         click.echo("\n".join(f"{statement};" for statement in distribute.statements()))
     else:
-        with database_url(settings_of_now()) as url:
+        with database_url(current_settings()) as url:
             try:
                 click.echo(distribute.distribute(url))
             except distribute.NotACluster as error:

@@ -35,7 +35,7 @@ def main() -> None:
         sys.exit(f"todo-api: {error}")
 
 
-def settings_of_now() -> Settings:
+def current_settings() -> Settings:
     return load_settings(os.environ, Path.cwd())
 
 
@@ -57,7 +57,7 @@ def database_url(settings: Settings) -> Iterator[str]:
 @click.option("--reuse-port", is_flag=True, help="Share the port with another instance that listens on it.")
 def run(host: str | None, port: int | None, workers: int | None, *, reuse_port: bool) -> None:
     """Serve. In development without DATABASE_URL, on an embedded PostgreSQL."""
-    settings = settings_of_now()
+    settings = current_settings()
     chosen = {"host": host, "port": port, "workers": workers}
     settings = msgspec.structs.replace(settings, **{name: value for name, value in chosen.items() if value is not None})
     with database_url(settings) as url:

@@ -1,4 +1,4 @@
-"""The connections of one worker as far as they can be trusted: lent, judged when they come back, looked after."""
+"""The connection pool of one worker. It tests idle connections before use and closes broken ones."""
 
 import asyncio
 import logging
@@ -10,10 +10,10 @@ from typing import Any, Final
 import asyncpg
 
 from todo_api.db.connection import Connection
-from todo_api.db.pool import Full, Pool
-from todo_api.db.readiness import Watch
+from todo_api.db.pool import Pool, PoolExhausted
+from todo_api.db.readiness import DatabaseHealth
 from todo_api.db.url import connect_arguments, is_pooler
-from todo_api.errors import Busy, DatabaseAway, OutcomeUnknown, TooSlow, Unavailable, from_database
+from todo_api.errors import Busy, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown, Unavailable, from_database
 
 REQUEST_SECONDS: Final = 4.6
 """For a statement: waiting for a connection, the statement, and its repetition."""
@@ -31,12 +31,12 @@ LOST: Final = (asyncpg.PostgresConnectionError, OSError)
 """The connection, not the statement, failed; the server may have done what it was told. A time-out is an OSError."""
 UNSENT: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 """The driver found the connection closed, or with the server's last words in it, and sent nothing."""
-_HOPELESS: Final = ("28", "3D", "42", "08P01")
+_PERMANENT_ERRORS: Final = ("28", "3D", "42", "08P01")
 """SQLSTATEs that no second try to connect will mend: password, database, start-up parameters."""
 _LOG: Final = logging.getLogger(__name__)
 
 
-class Connections:
+class CheckedPool:
     def __init__(self, url: str, size: int) -> None:
         arguments = connect_arguments(url)
         if not is_pooler(url):
@@ -46,10 +46,10 @@ class Connections:
         self._arguments = arguments
         self.pool = Pool(self._connect, size)
         self._background: set[asyncio.Task[None]] = set()
-        self.watch = Watch(self._ping)
+        self.health = DatabaseHealth(self._ping)
 
     def open(self) -> None:
-        self._later(self.watch.begin())
+        self._later(self.health.begin())
         self._later(self._sweep())
 
     async def close(self) -> None:
@@ -59,24 +59,28 @@ class Connections:
                 task.cancel()
             await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def lend(self, deadline: float, *, trusted: float, unseen: float = 0.0, patient: bool = True) -> Connection:
-        """A connection that lives as far as can be told. One that was quiet for `trusted` seconds is asked; one that
-        was quiet for less than `unseen` is not even looked at.
+    async def acquire(
+        self, deadline: float, *, validate_after: float, skip_check_within: float = 0.0, retry_connect: bool = True
+    ) -> Connection:
+        """Returns a usable connection.
+
+        A connection that was idle for `validate_after` seconds or longer gets a test query first. A connection that was
+        idle for less than `skip_check_within` seconds does not even have its socket checked.
         """
         while True:
-            connection = await self._acquire(deadline, patient=patient)
-            quiet = connection.quiet_seconds()
-            if quiet < unseen and not connection.is_closed():
+            connection = await self._acquire(deadline, retry_connect=retry_connect)
+            quiet = connection.idle_seconds()
+            if quiet < skip_check_within and not connection.is_closed():
                 return connection
             if not connection.is_gone():
-                if quiet < trusted:
+                if quiet < validate_after:
                     return connection
                 try:
                     await connection.execute("select", timeout=min(_ASK_SECONDS, deadline - now()))
                 except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
                     _LOG.info("database: a quiet connection no longer answers: %s", type(error).__name__)
                     # Nor will those that were quiet for longer.
-                    self.pool.close_unused(trusted)
+                    self.pool.close_idle(validate_after)
                 except BaseException:
                     self._end(connection)
                     raise
@@ -84,27 +88,27 @@ class Connections:
                     return connection
             self._end(connection)
 
-    def heard(self, connection: Connection) -> None:
+    def succeeded(self, connection: Connection) -> None:
         """The statement was answered."""
-        connection.heard()
-        self.watch.heard()
-        self.pool.take_back(connection)
+        connection.succeeded()
+        self.health.succeeded()
+        self.pool.release(connection)
 
     def failed(self, connection: Connection, error: BaseException, *, first: bool = False) -> None:
         """The statement was refused by the server, or given up, or the connection was lost. `first`: as in `_fetch`."""
         if isinstance(error, (*LOST, *UNSENT)):
             if first:
-                self.watch.doubt()
+                self.health.mark_unknown()
             else:
-                self.watch.failed(error)
+                self.health.failed(error)
         if connection.is_closed():
-            self.pool.take_back(connection)
+            self.pool.release(connection)
         elif isinstance(error, (TimeoutError, asyncio.CancelledError)):
             # The driver tells the server to give up; the request does not wait for that.
-            self._later(self._settle(connection)).add_done_callback(lambda _: self.pool.take_back(connection))
+            self._later(self._settle(connection)).add_done_callback(lambda _: self.pool.release(connection))
         elif isinstance(error, asyncpg.PostgresError) and not isinstance(error, LOST):
-            connection.heard()
-            self.pool.take_back(connection)
+            connection.succeeded()
+            self.pool.release(connection)
         else:
             self._end(connection)
 
@@ -119,38 +123,38 @@ class Connections:
             connection.terminate()
             raise
         else:
-            connection.heard()
+            connection.succeeded()
 
     def _end(self, connection: Connection) -> None:
         connection.terminate()
-        self.pool.take_back(connection)
+        self.pool.release(connection)
 
-    async def _acquire(self, deadline: float, *, patient: bool) -> Connection:
+    async def _acquire(self, deadline: float, *, retry_connect: bool) -> Connection:
         """From the pool; while the server cannot be reached, again and again until `deadline`."""
         tries = 0
         while True:
             try:
-                return await self.pool.lend(deadline)
+                return await self.pool.acquire(deadline)
             except TimeoutError as error:
-                full = isinstance(error, Full)
-                refusal: Unavailable = Busy() if full else DatabaseAway()
-                self.watch.failed(error, connecting=True, full=full)
+                full = isinstance(error, PoolExhausted)
+                refusal: Unavailable = Busy() if full else DatabaseUnavailable()
+                self.health.failed(error, connecting=True, full=full)
                 raise refusal from error
             except (asyncpg.PostgresError, *UNSENT, OSError) as error:
-                self.watch.failed(error, connecting=True)
+                self.health.failed(error, connecting=True)
                 pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
                 tries += 1
-                if not patient or _hopeless(error) or now() + pause > deadline:
-                    raise (Busy() if isinstance(from_database(error), Busy) else DatabaseAway()) from error
+                if not retry_connect or _is_permanent(error) or now() + pause > deadline:
+                    raise (Busy() if isinstance(from_database(error), Busy) else DatabaseUnavailable()) from error
                 await asyncio.sleep(pause)
 
     async def _connect(self) -> Connection:
         connection: Connection = await asyncpg.connect(**self._arguments, connection_class=Connection)
 
         def ended(_: Any) -> None:
-            self.pool.forget(connection)
+            self.pool.discard(connection)
             if not connection.closed_by_us:
-                self.watch.doubt()
+                self.health.mark_unknown()
 
         connection.add_termination_listener(ended)
         return connection
@@ -159,20 +163,20 @@ class Connections:
         """One try, however the database fails."""
         deadline = now() + REQUEST_SECONDS
         try:
-            connection = await self.lend(deadline, trusted=math.inf, patient=False)
+            connection = await self.acquire(deadline, validate_after=math.inf, retry_connect=False)
             try:
                 await connection.execute("select", timeout=min(FIRST_TRY_SECONDS, deadline - now()))
             except BaseException as error:
                 self.failed(connection, error)
                 raise
-            self.heard(connection)
+            self.succeeded(connection)
         except (*LOST, *UNSENT) as error:
             raise refusal(error, unknown=False) from error
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            self.pool.close_unused(_IDLE_SECONDS)
+            self.pool.close_idle(_IDLE_SECONDS)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -188,10 +192,10 @@ def now() -> float:
 def refusal(error: BaseException, *, unknown: bool) -> Unavailable:
     if unknown:
         return OutcomeUnknown()
-    return TooSlow() if isinstance(error, TimeoutError) else DatabaseAway()
+    return DatabaseTooSlow() if isinstance(error, TimeoutError) else DatabaseUnavailable()
 
 
-def _hopeless(error: BaseException) -> bool:
+def _is_permanent(error: BaseException) -> bool:
     if isinstance(error, ssl.SSLCertVerificationError | asyncpg.ClientConfigurationError):
         return True
-    return str(getattr(error, "sqlstate", "")).startswith(_HOPELESS)
+    return str(getattr(error, "sqlstate", "")).startswith(_PERMANENT_ERRORS)

@@ -11,12 +11,12 @@ _ANYTHING: Final = select.POLLIN | select.POLLRDHUP
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
-    __slots__ = ("closed_by_us", "heard_at", "mark", "poll")
+    __slots__ = ("closed_by_us", "last_used_at", "mark", "poll")
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.closed_by_us = False
-        self.heard_at = time.monotonic()
+        self.last_used_at = time.monotonic()
         self.mark = secrets.token_hex(6)
         self.poll = select.poll()
         self.poll.register(self._transport.get_extra_info("socket").fileno(), _ANYTHING)
@@ -28,11 +28,11 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no
         """
         return self.is_closed() or bool(self.poll.poll(0))
 
-    def heard(self) -> None:
-        self.heard_at = time.monotonic()
+    def succeeded(self) -> None:
+        self.last_used_at = time.monotonic()
 
-    def quiet_seconds(self) -> float:
-        return time.monotonic() - self.heard_at
+    def idle_seconds(self) -> float:
+        return time.monotonic() - self.last_used_at
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the driver's signature
         self.closed_by_us = True

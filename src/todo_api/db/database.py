@@ -7,18 +7,18 @@ from typing import Any, Final
 
 import asyncpg
 
-from todo_api.db.checked_pool import FIRST_TRY_SECONDS, LOST, REQUEST_SECONDS, UNSENT, Connections, now, refusal
+from todo_api.db.checked_pool import FIRST_TRY_SECONDS, LOST, REQUEST_SECONDS, UNSENT, CheckedPool, now, refusal
 from todo_api.db.statement import Statement
-from todo_api.errors import DatabaseAway, OutcomeUnknown, Unavailable
-from todo_api.observability.context import note
+from todo_api.errors import DatabaseUnavailable, OutcomeUnknown, Unavailable
+from todo_api.observability.context import count_event
 
 _LEAST_SECONDS: Final = 0.2
 """Nothing is sent with less than this left: what was never sent can be refused for certain."""
 _TRUSTED_SECONDS: Final = 15
-"""A connection heard from within these is not asked whether it lives, before what cannot be repeated."""
+"""A connection that answered within these seconds gets no test query before a statement that cannot be repeated."""
 _JUST_NOW_SECONDS: Final = 1.0
-"""A connection heard from within these is not looked at where a second try would mend it: a system call lets go of the
-interpreter, and under load another thread takes it (docs/decisions/0080-where-the-time-goes.md)."""
+"""The socket of a connection that answered within these seconds is not checked where a second try is possible: the
+check is a system call that releases the interpreter lock (docs/decisions/0080-where-the-time-goes.md)."""
 _GARBLED: Final = (asyncpg.ProtocolError, asyncpg.OutdatedSchemaCacheError)
 """Of `UNSENT`, those in which the server did what it was told, and the driver did not understand its answer."""
 _LOG: Final = logging.getLogger(__name__)
@@ -32,8 +32,8 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int, max_overflow: int) -> None:
-        self._connections = Connections(url, pool_size + max_overflow)
-        self.watch = self._connections.watch
+        self._connections = CheckedPool(url, pool_size + max_overflow)
+        self.health = self._connections.health
 
     async def open(self) -> None:
         self._connections.open()
@@ -53,16 +53,16 @@ class Database:
         try:
             return await self._fetch(statement, values, deadline, first=statement.repeatable)
         except _GARBLED as error:
-            raise (OutcomeUnknown if statement.writes else DatabaseAway) from error
+            raise (OutcomeUnknown if statement.writes else DatabaseUnavailable) from error
         except UNSENT as error:
             _LOG.info("database: sent again after %s", type(error).__name__)
-            note("retry", type(error).__name__)
+            count_event("retry", type(error).__name__)
         except LOST as error:
             if not statement.repeatable:
                 raise OutcomeUnknown from error
             sent = True
             _LOG.info("database: asked again after %s", type(error).__name__)
-            note("retry", type(error).__name__)
+            count_event("retry", type(error).__name__)
         try:
             return await self._fetch(statement, values, deadline, first=False)
         except LOST as error:
@@ -79,12 +79,12 @@ class Database:
         self, statement: Statement, values: Mapping[str, Any], deadline: float, *, first: bool
     ) -> list[asyncpg.Record]:
         """`first`: another try may follow, and would mend what this one meets."""
-        # The second time, only what was heard from since the first time began.
+        # The second try skips the test query only for connections that answered since the first try began.
         again = FIRST_TRY_SECONDS if statement.repeatable else _TRUSTED_SECONDS
-        connection = await self._connections.lend(
+        connection = await self._connections.acquire(
             deadline - _LEAST_SECONDS,
-            trusted=math.inf if first else again,
-            unseen=_JUST_NOW_SECONDS if first else 0.0,
+            validate_after=math.inf if first else again,
+            skip_check_within=_JUST_NOW_SECONDS if first else 0.0,
         )
         try:
             limit = deadline - now()
@@ -96,7 +96,7 @@ class Database:
         except BaseException as error:
             self._connections.failed(connection, error, first=first)
             raise
-        self._connections.heard(connection)
+        self._connections.succeeded(connection)
         return rows
 
     async def fetch_locked(
@@ -106,7 +106,7 @@ class Database:
         deadline = now() + REQUEST_SECONDS
         committing = False
         try:
-            connection = await self._connections.lend(deadline - _LEAST_SECONDS, trusted=_TRUSTED_SECONDS)
+            connection = await self._connections.acquire(deadline - _LEAST_SECONDS, validate_after=_TRUSTED_SECONDS)
             try:
                 await connection.execute("begin", timeout=deadline - now())
                 for step in (lock, statement):
@@ -119,7 +119,7 @@ class Database:
                 connection.terminate()
                 self._connections.failed(connection, error)
                 raise
-            self._connections.heard(connection)
+            self._connections.succeeded(connection)
         except (*LOST, *UNSENT) as error:
             raise refusal(error, unknown=committing) from error
         return rows

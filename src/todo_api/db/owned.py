@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from todo_api.db.database import Database
 from todo_api.db.statement import Statement
 from todo_api.db.tables import IdempotencyKeyRow, TagRow, TaskRow, TaskTagRow
-from todo_api.observability.context import StatementTime
+from todo_api.observability.context import StatementTimer
 
 TASKS: Final = cast("Table", TaskRow.__table__)
 TAGS: Final = cast("Table", TagRow.__table__)
@@ -36,35 +36,35 @@ IDEMPOTENCY_KEYS: Final = cast("Table", IdempotencyKeyRow.__table__)
 ME: Final = bindparam("me", type_=Text)
 
 
-def rows(table: Table, *columns: ColumnElement[Any]) -> Select[Any]:
+def select_owned(table: Table, *columns: ColumnElement[Any]) -> Select[Any]:
     """My rows of `table`: all columns unless some are named."""
     return select(*(columns or table.c)).where(table.c.user_id == ME)
 
 
-def add(table: Table, values: Mapping[str, Any]) -> Insert:
+def insert_owned(table: Table, values: Mapping[str, Any]) -> Insert:
     """A new row of mine."""
     return insert(table).values(user_id=ME, **values)
 
 
-def add_from(table: Table, values: Mapping[str, ColumnElement[Any]], *sources: FromClause) -> Insert:
+def insert_owned_from(table: Table, values: Mapping[str, ColumnElement[Any]], *sources: FromClause) -> Insert:
     """A new row of mine for each row of `sources`."""
     return insert(table).from_select(["user_id", *values], select(ME, *values.values()).select_from(*sources))
 
 
-def add_each(table: Table, values: Mapping[str, ColumnElement[Any]], *sources: FromClause) -> Insert:
+def insert_missing(table: Table, values: Mapping[str, ColumnElement[Any]], *sources: FromClause) -> Insert:
     """A new row of mine for each row of `sources`, but those that are there already."""
-    return add_from(table, values, *sources).on_conflict_do_nothing()
+    return insert_owned_from(table, values, *sources).on_conflict_do_nothing()
 
 
-def change(table: Table) -> Update:
+def update_owned(table: Table) -> Update:
     return update(table).where(table.c.user_id == ME)
 
 
-def remove(table: Table) -> Delete:
+def delete_owned(table: Table) -> Delete:
     return delete(table).where(table.c.user_id == ME)
 
 
-def out_of(step: FromClause, *columns: ColumnElement[Any]) -> Select[Any]:
+def select_from(step: FromClause, *columns: ColumnElement[Any]) -> Select[Any]:
     """What an earlier step of the same statement gave."""
     return select(*(columns or step.c)).select_from(step)
 
@@ -87,10 +87,10 @@ class OwnedRepository(SQLAlchemyAsyncQueryRepository):
 
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         values["me"] = self.me
-        with StatementTime():
+        with StatementTimer():
             return await self.database.fetch(statement, values)
 
     async def fetch_locked(self, lock: Statement, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         values["me"] = self.me
-        with StatementTime():
+        with StatementTimer():
             return await self.database.fetch_locked(lock, statement, values)

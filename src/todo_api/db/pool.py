@@ -17,7 +17,7 @@ from todo_api.db.connection import Connection
 _LOG: Final = logging.getLogger(__name__)
 
 
-class Full(TimeoutError):
+class PoolExhausted(TimeoutError):
     """All connections were lent until it was too late."""
 
 
@@ -41,11 +41,11 @@ class Pool:
     def idle(self) -> int:
         return len(self._idle)
 
-    async def lend(self, deadline: float) -> Connection:
-        """A connection, to be given back by `take_back`. It may have ended while it was kept.
+    async def acquire(self, deadline: float) -> Connection:
+        """A connection, to be given back by `release`. It may have ended while it was kept.
 
         Raises:
-            Full: none was free by `deadline`, in the loop's time.
+            PoolExhausted: none was free by `deadline`, in the loop's time.
             TimeoutError: none could be made by then.
             asyncpg.PostgresError, asyncpg.InterfaceError, OSError: none can be made.
         """
@@ -64,7 +64,7 @@ class Pool:
         except BaseException as error:
             self._pass_on(None)
             if waited and self.made and isinstance(error, TimeoutError):
-                raise Full from error
+                raise PoolExhausted from error
             raise
         self.made += 1
         return connection
@@ -82,12 +82,12 @@ class Pool:
                 if given is None:
                     self._pass_on(None)
                 else:
-                    self.take_back(given)
+                    self.release(given)
             if self.made and isinstance(error, TimeoutError):
-                raise Full from error
+                raise PoolExhausted from error
             raise
 
-    def take_back(self, connection: Connection) -> None:
+    def release(self, connection: Connection) -> None:
         """One that has ended leaves its place to another."""
         if self._closing:
             connection.terminate()
@@ -98,15 +98,15 @@ class Pool:
         else:
             self._idle.append(connection)
 
-    def forget(self, connection: Connection) -> None:
+    def discard(self, connection: Connection) -> None:
         """For one that ended by itself."""
         if connection in self._idle:
             self._idle.remove(connection)
             self._ended()
 
-    def close_unused(self, seconds: float) -> None:
+    def close_idle(self, seconds: float) -> None:
         """Ends what nobody has used for `seconds`."""
-        while self._idle and self._idle[0].quiet_seconds() > seconds:
+        while self._idle and self._idle[0].idle_seconds() > seconds:
             self._idle.popleft().terminate()
             self._ended()
 

@@ -1,11 +1,11 @@
-"""What is known of the database from the last that was heard of it."""
+"""Whether the database can be used, as the last statements showed."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from todo_api.errors import DatabaseAway, Unavailable
+from todo_api.errors import DatabaseUnavailable, Unavailable
 
 _START_SECONDS: Final = 30
 _PAUSES: Final = (0.2, 0.4, 0.8, 1.6)
@@ -15,7 +15,7 @@ _KNOWN_SECONDS: Final = 0.5
 _LOG: Final = logging.getLogger(__name__)
 
 
-class Watch:
+class DatabaseHealth:
     """Readiness that does not keep a sleeping database awake: as long as the last word was good, nobody asks again.
 
     The last word is any statement's answer, any failure, or the end of an idle connection that we did not end.
@@ -23,27 +23,27 @@ class Watch:
 
     def __init__(self, ping: Callable[[], Awaitable[None]]) -> None:
         self._ping = ping
-        self._good = False
-        self._away = False
+        self._up = False
+        self._down = False
         self._asked_at = -_KNOWN_SECONDS
         self._asking = asyncio.Lock()
 
-    def heard(self) -> None:
-        self._good = True
-        if self._away:
-            self._away = False
+    def succeeded(self) -> None:
+        self._up = True
+        if self._down:
+            self._down = False
             _LOG.warning("database: back")
 
-    def doubt(self) -> None:
-        self._good = False
+    def mark_unknown(self) -> None:
+        self._up = False
 
     def failed(self, error: BaseException, *, connecting: bool = False, full: bool = False) -> None:
         """`connecting`: before any statement, so that the error's text quotes nobody's data. `full`: the pool's fault,
         which says nothing about the database.
         """
-        self._good = self._good and full
-        if not full and not self._away:
-            self._away = True
+        self._up = self._up and full
+        if not full and not self._down:
+            self._down = True
             _LOG.warning("database: away: %s", _line(error) if connecting else type(error).__name__)
 
     async def check(self) -> None:
@@ -52,14 +52,14 @@ class Watch:
         Raises:
             Unavailable: it cannot.
         """
-        if self._good:
+        if self._up:
             return
         async with self._asking:
             now = asyncio.get_running_loop().time()
-            if self._good:
+            if self._up:
                 return
-            if self._away and now - self._asked_at < _KNOWN_SECONDS:
-                raise DatabaseAway
+            if self._down and now - self._asked_at < _KNOWN_SECONDS:
+                raise DatabaseUnavailable
             try:
                 await self._ping()
             finally:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from todo_api import __version__
 from todo_api.errors import Stopping
-from todo_api.openapi.document import answers
+from todo_api.openapi.document import error_responses
 
 
 class Health(Struct, frozen=True):
@@ -29,9 +29,14 @@ class HealthController(Controller):
     async def get_health(self) -> Health:
         return Health()
 
-    @get("/ready", operation_id="getReadiness", summary="Readiness: the database answers", responses=answers(503))
+    @get(
+        "/ready",
+        operation_id="getReadiness",
+        summary="Readiness: the database answers",
+        responses=error_responses(503),
+    )
     async def get_readiness(self, request: Request[Any, Any, Any]) -> Readiness:
         if request.app.state.drain.begun:
             raise Stopping
-        await request.app.state.database.watch.check()
+        await request.app.state.database.health.check()
         return Readiness()

@@ -73,7 +73,7 @@ def versions_to_match(scope: HTTPScope) -> frozenset[int] | None:
     return frozenset(int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag)))
 
 
-def is_known(scope: HTTPScope, tag: str) -> bool:
+def etag_matches(scope: HTTPScope, tag: str) -> bool:
     """Whether If-None-Match names `tag`, by weak comparison.
 
     Raises:

@@ -11,13 +11,13 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from todo_api.errors import FieldError, InvalidInput
 from todo_api.http.request import StrictRequest, refuse_unknown_parameters
-from todo_api.http.response import NO_CONTENT, Answer
+from todo_api.http.response import NO_CONTENT, JsonResponse
 
 
-class Straight:
+class DirectDispatch:
     """Middleware for controllers whose handlers take `request`, and where they name them `task_id` and `data`, and give
-    an `Answer` or nothing. Guards, dependencies, hooks and DTOs of the framework have no effect on them, and a test
-    (tests/architecture/test_dispatch.py) refuses them.
+    a `JsonResponse` or nothing. Guards, dependencies, hooks and DTOs of the framework have no effect on them, and a
+    test (tests/architecture/test_dispatch.py) refuses them.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -36,5 +36,5 @@ class Straight:
                 given["data"] = await request.json()
             elif not body.is_optional:
                 raise InvalidInput([FieldError(["body"], "A JSON object is needed", "missing")])
-        answer: Answer[Any] | None = await handler.fn(**given)
+        answer: JsonResponse[Any] | None = await handler.fn(**given)
         await (answer or NO_CONTENT).send(send, handler.status_code)

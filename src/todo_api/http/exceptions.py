@@ -11,20 +11,20 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from todo_api.errors import (
     ApiError,
     FieldError,
+    InternalError,
     InvalidInput,
     MethodNotAllowed,
-    NoSuchPath,
-    OurBug,
+    NotFound,
     Unavailable,
     from_database,
     send_error,
 )
-from todo_api.observability.context import CURRENT
+from todo_api.observability.context import request_context
 
 _LOG: Final = logging.getLogger(__name__)
 
 
-class Refusals:
+class ExceptionMiddleware:
     """ASGI middleware around the router, in the place of the framework's own, which answers in another shape."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -34,21 +34,21 @@ class Refusals:
         try:
             await self.app(scope, receive, send)
         except Exception as error:
-            account = CURRENT.get()
-            if scope["type"] != ScopeType.HTTP or (account is not None and account.status):
+            context = request_context.get()
+            if scope["type"] != ScopeType.HTTP or (context is not None and context.status):
                 raise  # an answer began, which cannot be taken back
             # Nothing keeps the error: its frames hold the request's body, without whose end the server closes nothing.
-            await send_error(send, *_refusal(scope, error))
+            await send_error(send, *_error_for(scope, error))
 
 
-def _refusal(scope: Scope, error: Exception) -> tuple[ApiError, dict[str, str]]:
+def _error_for(scope: Scope, error: Exception) -> tuple[ApiError, dict[str, str]]:
     match error:
         case Unavailable() | asyncpg.PostgresError():
             return _of_database(scope, error), {}
         case ApiError():
             return error, {}
         case HTTPException(status_code=404):
-            return NoSuchPath(), {}
+            return NotFound(), {}
         case HTTPException(status_code=405):
             allowed = {method.strip() for method in (error.headers or {})["allow"].split(",")}
             head = {"HEAD"} if "GET" in allowed else set()
@@ -57,17 +57,17 @@ def _refusal(scope: Scope, error: Exception) -> tuple[ApiError, dict[str, str]]:
             return InvalidInput([FieldError(["body"], "A JSON object is needed", "missing")]), {}
         case _:
             _LOG.error("unhandled", exc_info=error, extra={"request_id": scope["state"]["request_id"]})
-            return OurBug(), {}
+            return InternalError(), {}
 
 
 def _of_database(scope: Scope, error: Exception) -> ApiError:
     refusal = from_database(error)
     _LOG.log(
-        logging.ERROR if isinstance(refusal, OurBug) else logging.WARNING,
+        logging.ERROR if isinstance(refusal, InternalError) else logging.WARNING,
         "database: %s: %s",
         refusal.code,
         type(error.__cause__ or error).__name__,
-        exc_info=error if isinstance(refusal, OurBug) else None,
+        exc_info=error if isinstance(refusal, InternalError) else None,
         extra={"request_id": scope["state"]["request_id"]},
     )
     return refusal

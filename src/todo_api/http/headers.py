@@ -9,9 +9,9 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from todo_api.errors import OriginNotAllowed, OurBug, send_error
+from todo_api.errors import InternalError, OriginNotAllowed, send_error
 from todo_api.http.shutdown import Drain
-from todo_api.observability.context import CURRENT, Account
+from todo_api.observability.context import RequestContext, request_context
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -40,8 +40,8 @@ _EXPOSED: Final = (
 _LOG: Final = logging.getLogger(__name__)
 
 
-class _Answer:
-    """`send`, with what every answer has; what was answered goes to the request's account."""
+class _HeaderWriter:
+    """`send`, with what every answer has; what was answered goes to the request's context."""
 
     def __init__(self, send: Send, scope: HTTPScope, allowed_origins: frozenset[bytes], always: Headers) -> None:
         self.send = send
@@ -57,8 +57,8 @@ class _Answer:
             elif name == b"access-control-request-method":
                 asks_for_method = True
         self.request_id = self.request_id or b"%016x" % getrandbits(64)
-        self.account = CURRENT.get() or Account()
-        self.account.request_id = self.request_id.decode()
+        self.context = request_context.get() or RequestContext()
+        self.context.request_id = self.request_id.decode()
         self.bodiless = self.method == "HEAD"
         self.preflight = self.method == "OPTIONS" and origin is not None and asks_for_method
         self.origin_allowed = origin in allowed_origins
@@ -77,11 +77,11 @@ class _Answer:
                 message["status"] = 204
                 self.bodiless = True
                 message["headers"] = [h for h in message["headers"] if h[0] not in _OF_A_BODY]
-            self.account.status = message["status"]
+            self.context.status = message["status"]
         elif message["type"] == "http.response.body":
             if self.bodiless:
                 message["body"] = b""
-            self.account.bytes += len(message["body"])
+            self.context.bytes += len(message["body"])
         return self.send(message)
 
 
@@ -93,7 +93,7 @@ def _privacy(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return [header for header in added if header[0] not in given]
 
 
-class Edge:
+class ResponseHeadersMiddleware:
     """ASGI middleware: request id, security headers, CORS (WHATWG Fetch), HEAD and OPTIONS for every path.
 
     The framework's CORS overwrites `Vary`, and tells refused origins that credentials are welcome; it has no HEAD, and
@@ -110,10 +110,10 @@ class Edge:
         if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
-        sent = _Answer(send, scope, self.allowed_origins, self.always)
+        sent = _HeaderWriter(send, scope, self.allowed_origins, self.always)
         if self.drain.begun:
             sent.headers.append((b"connection", b"close"))
-        scope["state"]["request_id"] = sent.account.request_id
+        scope["state"]["request_id"] = sent.context.request_id
         try:
             if sent.preflight:
                 await self._preflight(sent)
@@ -125,12 +125,12 @@ class Edge:
                     scope["method"] = "?"  # type: ignore[typeddict-item]
                 await self.app(scope, receive, sent)
         except Exception as error:
-            _LOG.error("unhandled", exc_info=error, extra={"request_id": sent.account.request_id})
-            if sent.account.status:
+            _LOG.error("unhandled", exc_info=error, extra={"request_id": sent.context.request_id})
+            if sent.context.status:
                 raise
-            await send_error(sent, OurBug())
+            await send_error(sent, InternalError())
 
-    async def _preflight(self, sent: _Answer) -> None:
+    async def _preflight(self, sent: _HeaderWriter) -> None:
         if not sent.origin_allowed:
             await send_error(sent, OriginNotAllowed())
             return

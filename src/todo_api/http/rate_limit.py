@@ -13,14 +13,14 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from todo_api.errors import TooManyRequests, send_error
-from todo_api.http.token_bucket import Buckets, Verdict
+from todo_api.http.token_bucket import Buckets, RateLimitDecision
 
 UNCOUNTED: Final = frozenset({"/health", "/health/ready"})
 """Probes must not fail because somebody else behind the same address is busy."""
 _VERDICT: Final = "rate_limit"
 
 
-class Throttle:
+class RateLimit:
     """Counts on both sides of the guard.
 
     Behind it a user's request is counted before anything is done for it. Around it is counted what got no further than
@@ -37,7 +37,7 @@ class Throttle:
             (b"ratelimit-limit", str(burst).encode()),
         ]
 
-    def behind(self, app: ASGIApp) -> ASGIApp:
+    def limit_authenticated(self, app: ASGIApp) -> ASGIApp:
         def users_counted(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             if scope["type"] == ScopeType.HTTP and "user" in scope:
                 verdict = self.count(scope)
@@ -47,7 +47,7 @@ class Throttle:
 
         return users_counted
 
-    def around(self, guard: ASGIApp) -> ASGIApp:
+    def limit_anonymous(self, guard: ASGIApp) -> ASGIApp:
         def refused_counted(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             if scope["type"] != ScopeType.HTTP or scope["path"].rstrip("/") in UNCOUNTED:
                 return guard(scope, receive, send)
@@ -55,7 +55,7 @@ class Throttle:
 
         return refused_counted
 
-    def count(self, scope: HTTPScope) -> Verdict:
+    def count(self, scope: HTTPScope) -> RateLimitDecision:
         user = scope.get("user")
         now = self.clock()
         verdict = self.addresses.take(_address(scope), now) if user is None else self.users.take(user, now)
@@ -66,7 +66,7 @@ class Throttle:
 class _Counted:
     """`send`, with the limit's headers; what nobody has counted so far is counted here."""
 
-    def __init__(self, throttle: Throttle, scope: HTTPScope, send: Send) -> None:
+    def __init__(self, throttle: RateLimit, scope: HTTPScope, send: Send) -> None:
         self.throttle = throttle
         self.scope = scope
         self.send = send
@@ -76,7 +76,7 @@ class _Counted:
         if self.replaced:
             return
         if message["type"] == "http.response.start":
-            verdict: Verdict | None = self.scope["state"].get(_VERDICT)
+            verdict: RateLimitDecision | None = self.scope["state"].get(_VERDICT)
             if verdict is None:
                 verdict = self.throttle.count(self.scope)
                 if not verdict.allowed:
@@ -92,7 +92,7 @@ class _Counted:
         await self.send(message)
 
 
-async def _refuse(send: Send, verdict: Verdict) -> None:
+async def _refuse(send: Send, verdict: RateLimitDecision) -> None:
     await send_error(send, TooManyRequests(), {"Retry-After": str(max(1, ceil(verdict.retry_in)))})
 
 

@@ -18,7 +18,7 @@ _HOST: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]{1,255}")
 """RFC 3986 §3.2.2 and a port, for their characters."""
 
 
-class Framing:
+class RequestLimitsMiddleware:
     """ASGI middleware. A request that it refuses has cost nothing yet."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -26,14 +26,14 @@ class Framing:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == ScopeType.HTTP:
-            refusal = _refusal(scope)
+            refusal = _error_for(scope)
             if refusal is not None:
                 return send_error(send, refusal)
             receive = _Body(receive)
         return self.app(scope, receive, send)
 
 
-def _refusal(scope: HTTPScope) -> ApiError | None:
+def _error_for(scope: HTTPScope) -> ApiError | None:
     if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:
         return UriTooLong()
     # RFC 9112 §3.2. Where there is none, the server gives an empty one. HTTP/1.0 needs none.

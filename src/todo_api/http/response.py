@@ -9,8 +9,8 @@ from litestar.types import Send
 encoded: Final = msgspec.json.Encoder().encode
 
 
-class Answer[T](Response[T]):
-    """JSON, sent as it is by `Straight`. It is the framework's for the OpenAPI document only, which wants to know `T`.
+class JsonResponse[T](Response[T]):
+    """JSON, sent as it is by `DirectDispatch`. The OpenAPI document reads `T` from it.
 
     Header names are lower case.
     """
@@ -33,7 +33,7 @@ class Answer[T](Response[T]):
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
-class _Bodiless(Answer[Any]):
+class _Bodiless(JsonResponse[Any]):
     __slots__ = ()
 
     def __init__(self, status: int, lines: list[tuple[bytes, bytes]]) -> None:
@@ -45,6 +45,6 @@ class _Bodiless(Answer[Any]):
 NO_CONTENT: Final = _Bodiless(204, [])
 
 
-def not_modified(etag: str) -> Answer[Any]:
+def not_modified(etag: str) -> JsonResponse[Any]:
     """RFC 9110 §15.4.5."""
     return _Bodiless(304, [(b"etag", etag.encode())])

@@ -11,7 +11,7 @@ _ROUNDING: Final = 1e-9
 _FORGOTTEN_EACH_TIME: Final = 2
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
+class RateLimitDecision(msgspec.Struct, frozen=True, gc=False):
     allowed: bool
     remaining: int
     """Whole tokens left."""
@@ -39,7 +39,7 @@ class Buckets:
     def __len__(self) -> int:
         return len(self._full_at)
 
-    def take(self, key: str, now: float) -> Verdict:
+    def take(self, key: str, now: float) -> RateLimitDecision:
         """Takes a token from the bucket of `key`, if there is one."""
         full_at = max(self._full_at.pop(key, now), now)
         over = full_at + self._interval - now - self._depth
@@ -50,7 +50,9 @@ class Buckets:
         self._forget(now)
         full_in = full_at - now
         left = (self._depth - full_in) / self._interval
-        return Verdict(allowed, int(left + _ROUNDING), full_in, 0.0 if left + _ROUNDING >= 1 else max(over, 0.0))
+        return RateLimitDecision(
+            allowed, int(left + _ROUNDING), full_in, 0.0 if left + _ROUNDING >= 1 else max(over, 0.0)
+        )
 
     def _forget(self, now: float) -> None:
         for _ in range(_FORGOTTEN_EACH_TIME):

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final
 
 
-class Account:
+class RequestContext:
     """One request's."""
 
     __slots__ = (
@@ -36,7 +36,7 @@ class Account:
         """Of the answer's body."""
 
 
-class Worker:
+class WorkerStats:
     """This process's. `events` are counted by name and kind, like ("retry", "lost connection")."""
 
     def __init__(self) -> None:
@@ -45,30 +45,30 @@ class Worker:
         """Statements that run or wait for a connection."""
 
 
-CURRENT: Final[ContextVar[Account | None]] = ContextVar("account", default=None)
-WORKER: Final = Worker()
+request_context: Final[ContextVar[RequestContext | None]] = ContextVar("request_context", default=None)
+worker_stats: Final = WorkerStats()
 
 
-def note(event: str, kind: str = "") -> None:
+def count_event(event: str, kind: str = "") -> None:
     """Counts something that happened: `metrics.EVENTS` says what there is."""
-    WORKER.events[event, kind] += 1
+    worker_stats.events[event, kind] += 1
 
 
-class StatementTime:
+class StatementTimer:
     """A context manager around one statement. A class, since a generator would cost three times as much."""
 
     __slots__ = ("began_at",)
 
     def __enter__(self) -> None:
-        WORKER.in_flight += 1
+        worker_stats.in_flight += 1
         self.began_at = perf_counter()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        WORKER.in_flight -= 1
-        if (account := CURRENT.get()) is not None:
-            account.database_began_at = account.database_began_at or self.began_at
-            account.database_seconds += perf_counter() - self.began_at
-            account.statements += 1
+        worker_stats.in_flight -= 1
+        if (context := request_context.get()) is not None:
+            context.database_began_at = context.database_began_at or self.began_at
+            context.database_seconds += perf_counter() - self.began_at
+            context.statements += 1
         if kind is not None:
             state = getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) if error else None
-            note("database_error", state[:2] if state else kind.__name__)
+            count_event("database_error", state[:2] if state else kind.__name__)

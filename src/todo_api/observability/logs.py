@@ -18,7 +18,7 @@ from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_
 from structlog.types import EventDict, Processor
 
 from todo_api.config.settings import Settings
-from todo_api.observability.context import CURRENT
+from todo_api.observability.context import request_context
 
 _SPEAK_OF_CODE: Final = (OSError, RuntimeError, TypeError, AttributeError, ImportError)
 _LONGEST_CHAIN: Final = 8
@@ -37,7 +37,7 @@ def configure(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         ProcessorFormatter(
-            foreign_pre_chain=[add_log_level, add_logger_name, ExtraAdder(), _request_of_now, _TIME],
+            foreign_pre_chain=[add_log_level, add_logger_name, ExtraAdder(), add_request_id, _TIME],
             processors=[_one_line, _stack, ProcessorFormatter.remove_processors_meta, as_text],
         )
     )
@@ -61,11 +61,11 @@ def _json(line: Mapping[str, Any], **_: Any) -> bytes:
     return msgspec.json.encode(line, enc_hook=str)
 
 
-def _request_of_now(_: Any, __: str, line: EventDict) -> EventDict:
+def add_request_id(_: Any, __: str, line: EventDict) -> EventDict:
     """The id of the request that logs, where the caller did not say it."""
-    account = CURRENT.get()
-    if account is not None and account.request_id:
-        line.setdefault("request_id", account.request_id)
+    context = request_context.get()
+    if context is not None and context.request_id:
+        line.setdefault("request_id", context.request_id)
     return line
 
 

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from todo_api.errors import MethodNotAllowed, MetricsTokenNeeded, send_error
-from todo_api.observability.context import WORKER
+from todo_api.observability.context import worker_stats
 
 DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which prometheus-client is told; `server.py` sets it, nobody else needs to."""
@@ -83,8 +83,8 @@ class Metrics:
         in_use = size - idle
         for state, value in (("in_use", in_use), ("idle", idle), ("limit", limit)):
             self._pool.labels(state).set(value)
-        self._waiting.set(max(0, WORKER.in_flight - in_use))
-        events = Tally(WORKER.events)
+        self._waiting.set(max(0, worker_stats.in_flight - in_use))
+        events = Tally(worker_stats.events)
         for (event, kind), count in (events - self._published).items():
             self._events[event].labels(kind).inc(count)
         self._published = events

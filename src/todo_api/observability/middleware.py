@@ -14,7 +14,7 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from todo_api.observability.context import CURRENT, Account, note
+from todo_api.observability.context import RequestContext, count_event, request_context
 from todo_api.observability.metrics import Metrics
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -25,7 +25,7 @@ _TRACEPARENT: Final = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]
 """https://www.w3.org/TR/trace-context/#traceparent-header"""
 _SAMPLE_SECONDS: Final = 1.0
 
-Trace = Callable[[HTTPScope, str, str, int, Account], None]
+Trace = Callable[[HTTPScope, str, str, int, RequestContext], None]
 
 
 class Pseudonyms:
@@ -38,7 +38,7 @@ class Pseudonyms:
         return blake2b(user_id.encode(), digest_size=8, key=self._key).hexdigest()
 
 
-class Observe:
+class ObservabilityMiddleware:
     """ASGI middleware. What it costs is measured by `benchmarks/micro/observability.py`."""
 
     def __init__(self, app: ASGIApp, pseudonyms: Pseudonyms, metrics: Metrics | None) -> None:
@@ -54,17 +54,17 @@ class Observe:
             await self.app(scope, receive, send)
             return
         method: str = scope["method"]  # the edge turns HEAD and OPTIONS into something else
-        account = Account()
-        CURRENT.set(account)
+        context = RequestContext()
+        request_context.set(context)
         try:
             await self.app(scope, receive, send)
         finally:
-            self._tell(scope, method, account)
+            self._record(scope, method, context)
 
-    def _tell(self, scope: HTTPScope, method: str, account: Account) -> None:
-        seconds = perf_counter() - account.began_at
+    def _record(self, scope: HTTPScope, method: str, context: RequestContext) -> None:
+        seconds = perf_counter() - context.began_at
         route = scope.get("path_template") or _UNROUTED
-        status = account.status
+        status = context.status
         user = scope.get("user")
         if method not in _METHODS:
             method = "other"
@@ -77,19 +77,19 @@ class Observe:
                 route=route,
                 status=status,
                 ms=round(seconds * 1000, 2),
-                db_ms=round(account.database_seconds * 1000, 2),
-                statements=account.statements,
-                bytes=account.bytes,
-                request_id=account.request_id,
+                db_ms=round(context.database_seconds * 1000, 2),
+                statements=context.statements,
+                bytes=context.bytes,
+                request_id=context.request_id,
                 **({"user": self.pseudonyms(user)} if user else {}),
                 **_trace(scope),
             )
         if status == 429:
-            note("rate_limited")
+            count_event("rate_limited")
         if self.metrics is not None:
-            self.metrics.request(method, route, status, seconds, account.database_seconds)
+            self.metrics.request(method, route, status, seconds, context.database_seconds)
         if self.trace is not None and route not in _PROBES:
-            self.trace(scope, method, route, status, account)
+            self.trace(scope, method, route, status, context)
 
 
 class Timed:
@@ -99,15 +99,15 @@ class Timed:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        account = CURRENT.get()
-        if account is None:
+        context = request_context.get()
+        if context is None:
             await self.app(scope, receive, send)
             return
         admitted_at = perf_counter()
 
         def timed(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                line = _server_timing(account, admitted_at)
+                line = _server_timing(context, admitted_at)
                 message["headers"] = [*message["headers"], (b"server-timing", line)]
             return send(message)
 
@@ -121,15 +121,15 @@ def _trace(scope: HTTPScope) -> dict[str, str]:
     return {}
 
 
-def _server_timing(account: Account, admitted_at: float) -> bytes:
+def _server_timing(context: RequestContext, admitted_at: float) -> bytes:
     """Milliseconds until the answer began."""
-    auth = (admitted_at - account.began_at) * 1000
-    total = (perf_counter() - account.began_at) * 1000
-    return f"auth;dur={auth:.2f}, db;dur={account.database_seconds * 1000:.2f}, total;dur={total:.2f}".encode()
+    auth = (admitted_at - context.began_at) * 1000
+    total = (perf_counter() - context.began_at) * 1000
+    return f"auth;dur={auth:.2f}, db;dur={context.database_seconds * 1000:.2f}, total;dur={total:.2f}".encode()
 
 
 @asynccontextmanager
-async def traced(observe: Observe, endpoint: str | None) -> AsyncIterator[None]:
+async def export_traces(observe: ObservabilityMiddleware, endpoint: str | None) -> AsyncIterator[None]:
     """Sends traces while the block runs. What sends them is imported only then: it is an extra."""
     if endpoint is None:
         yield
@@ -144,7 +144,9 @@ async def traced(observe: Observe, endpoint: str | None) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def sampled(metrics: Metrics | None, connections: Callable[[], tuple[int, int, int]]) -> AsyncIterator[None]:
+async def publish_metrics(
+    metrics: Metrics | None, connections: Callable[[], tuple[int, int, int]]
+) -> AsyncIterator[None]:
     """Publishes the pool and the events of this worker each second while the block runs, and at its end."""
     if metrics is None:
         yield

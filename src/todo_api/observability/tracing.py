@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_contex
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from todo_api import __version__
-from todo_api.observability.context import Account
+from todo_api.observability.context import RequestContext
 
 _CONTEXT: Final = TraceContextTextMapPropagator()
 
@@ -29,7 +29,7 @@ class Tracing:
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")))
         self._tracer = self._provider.get_tracer("todo-api", __version__)
 
-    def __call__(self, scope: HTTPScope, method: str, route: str, status: int, account: Account) -> None:
+    def __call__(self, scope: HTTPScope, method: str, route: str, status: int, context: RequestContext) -> None:
         """One request that was answered just now. https://opentelemetry.io/docs/specs/semconv/http/http-spans/"""
         offset = time.time() - time.perf_counter()
         carrier = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"}
@@ -37,23 +37,23 @@ class Tracing:
             f"{method} {route}",
             context=_CONTEXT.extract(carrier),
             kind=SpanKind.SERVER,
-            start_time=_nanoseconds(account.began_at + offset),
+            start_time=_nanoseconds(context.began_at + offset),
             attributes={
                 "http.request.method": method,
                 "http.route": route,
                 "http.response.status_code": status,
-                "todo_api.request_id": account.request_id,
+                "todo_api.request_id": context.request_id,
             },
         )
-        if account.statements:
+        if context.statements:
             inner = self._tracer.start_span(
                 "database",
                 context=set_span_in_context(span),
                 kind=SpanKind.CLIENT,
-                start_time=_nanoseconds(account.database_began_at + offset),
-                attributes={"db.system.name": "postgresql", "todo_api.statements": account.statements},
+                start_time=_nanoseconds(context.database_began_at + offset),
+                attributes={"db.system.name": "postgresql", "todo_api.statements": context.statements},
             )
-            inner.end(_nanoseconds(account.database_began_at + account.database_seconds + offset))
+            inner.end(_nanoseconds(context.database_began_at + context.database_seconds + offset))
         if status >= 500:
             span.set_status(Status(StatusCode.ERROR))
         span.end()

@@ -28,12 +28,12 @@ Document = dict[str, Any]
 _REF: Final = "#/components/schemas/{name}"
 
 
-def answers(*statuses: int) -> dict[int, ResponseSpec]:
-    """The refusals of an operation, for its `responses`."""
+def error_responses(*statuses: int) -> dict[int, ResponseSpec]:
+    """The error responses of an operation, for its `responses`."""
     return {
         status: ResponseSpec(
             ValidationError if status == 400 else Error,
-            description=words.REFUSALS[status].detail,
+            description=words.ERROR_RESPONSES[status].detail,
             generate_examples=False,
         )
         for status in statuses
@@ -45,7 +45,7 @@ def document(app: Litestar) -> Document:
     doc: Document = app.openapi_schema.to_schema()
     handlers = {handler.operation_id: handler for handler in _handlers(app)}
     structs = {struct for handler in handlers.values() for struct in _structs_of(handler)}
-    structs |= {type(refusal.body()) for handler in handlers.values() for refusal in _refusals(handler)}
+    structs |= {type(refusal.body()) for handler in handlers.values() for refusal in _extra_responses(handler)}
     _, doc["components"]["schemas"] = msgspec.json.schema_components(
         sorted([*structs, Error, ValidationError], key=lambda struct: struct.__name__), ref_template=_REF
     )
@@ -70,13 +70,15 @@ def document(app: Litestar) -> Document:
             statuses: tuple[int, ...] = words.OF_BODIES if "requestBody" in operation else ()
             statuses += (words.OF_QUERIES if handler.opt.get("query") else ()) + (words.OF_USERS if users else ())
             for status in statuses:
-                operation["responses"].setdefault(str(status), {"description": words.REFUSALS[status].detail})
-            operation["responses"] |= {str(each.status): {"description": each.detail} for each in _refusals(handler)}
+                operation["responses"].setdefault(str(status), {"description": words.ERROR_RESPONSES[status].detail})
+            operation["responses"] |= {
+                str(each.status): {"description": each.detail} for each in _extra_responses(handler)
+            }
             if "If-None-Match" in conditions:
                 operation["responses"]["304"] = {"description": "The client has it already."}
-            refusals = words.REFUSALS | {each.status: each for each in _refusals(handler)}
+            extra_responses = words.ERROR_RESPONSES | {each.status: each for each in _extra_responses(handler)}
             for status, answer in operation["responses"].items():
-                _complete(int(status), answer, refusals, conditions, words.LIMIT_HEADERS if users else {})
+                _complete(int(status), answer, extra_responses, conditions, words.LIMIT_HEADERS if users else {})
     return doc
 
 
@@ -99,10 +101,10 @@ def _structs(annotation: Any) -> Iterator[type[msgspec.Struct]]:
         yield from _structs(part)
 
 
-def _refusals(handler: HTTPRouteHandler) -> list[ApiError]:
+def _extra_responses(handler: HTTPRouteHandler) -> list[ApiError]:
     """Those that this operation alone knows."""
-    refusals: list[ApiError] = handler.opt.get("refusals", [])
-    return refusals
+    extra_responses: list[ApiError] = handler.opt.get("extra_responses", [])
+    return extra_responses
 
 
 def _header_parameter(name: str) -> Document:
@@ -137,7 +139,7 @@ def _query_parameters(struct: type[msgspec.Struct] | None) -> Iterator[Document]
 def _complete(
     status: int,
     answer: Document,
-    refusals: dict[int, ApiError],
+    extra_responses: dict[int, ApiError],
     conditions: Iterable[str],
     further: dict[str, str],
 ) -> None:
@@ -147,8 +149,8 @@ def _complete(
         for name, text in words.CONDITION_HEADERS[condition].get(status, {}).items():
             headers[name] = {"schema": {"type": "string"}, "description": text}
     answer["headers"] = dict(sorted(headers.items()))
-    if status in refusals:
-        body = refusals[status].body()
+    if status in extra_responses:
+        body = extra_responses[status].body()
         schema = {"$ref": _REF.format(name=type(body).__name__)}
         answer["content"] = {"application/json": {"schema": schema, "example": msgspec.to_builtins(body)}}
 

@@ -5,7 +5,7 @@ from typing import Final
 from todo_api.errors import (
     ApiError,
     BodyTooLarge,
-    DatabaseAway,
+    DatabaseUnavailable,
     FieldError,
     IdempotencyKeyReused,
     InvalidInput,
@@ -18,7 +18,7 @@ from todo_api.errors import (
     UriTooLong,
 )
 
-REFUSALS: Final[dict[int, ApiError]] = {
+ERROR_RESPONSES: Final[dict[int, ApiError]] = {
     400: InvalidInput([FieldError(["body", "title"], "This field is required", "missing")]),
     401: NotAuthenticated(),
     403: NotYourPath(),
@@ -29,7 +29,7 @@ REFUSALS: Final[dict[int, ApiError]] = {
     414: UriTooLong(),
     415: NotJson(),
     429: TooManyRequests(),
-    503: DatabaseAway(),
+    503: DatabaseUnavailable(),
 }
 HEADERS: Final[dict[int, dict[str, str]]] = {
     201: {"Location": "The path of the new task."},

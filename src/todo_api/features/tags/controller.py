@@ -4,10 +4,10 @@ from litestar import Controller, get
 
 from todo_api.features.tags.repository import TagRepository
 from todo_api.features.tags.structs import TagQuery, TagWithUsage
-from todo_api.http.dispatch import Straight
+from todo_api.http.dispatch import DirectDispatch
 from todo_api.http.request import StrictRequest
-from todo_api.http.response import Answer
-from todo_api.openapi.document import answers
+from todo_api.http.response import JsonResponse
+from todo_api.openapi.document import error_responses
 
 
 def _tags(request: StrictRequest) -> TagRepository:
@@ -16,15 +16,15 @@ def _tags(request: StrictRequest) -> TagRepository:
 
 class TagController(Controller):
     path = "/api/{user_id:str}/tags"
-    middleware = [Straight]
+    middleware = [DirectDispatch]
     tags = ["tags"]
 
     @get(
         operation_id="listTags",
         summary="The tags in use, most used first",
         response_description="For autocomplete.",
-        responses=answers(400, 401, 403),
+        responses=error_responses(400, 401, 403),
         query=TagQuery,
     )
-    async def list_tags(self, request: StrictRequest) -> Answer[list[TagWithUsage]]:
-        return Answer.of(await _tags(request).used(request.parameters(TagQuery)))
+    async def list_tags(self, request: StrictRequest) -> JsonResponse[list[TagWithUsage]]:
+        return JsonResponse.of(await _tags(request).used(request.parameters(TagQuery)))

@@ -5,7 +5,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Integer, Text, bindparam, func, literal_column
 
 from todo_api.db.casefold import fold
-from todo_api.db.owned import TAGS, TASK_TAGS, OwnedRepository, rows
+from todo_api.db.owned import TAGS, TASK_TAGS, OwnedRepository, select_owned
 from todo_api.db.statement import Statement
 from todo_api.features.tags.structs import TagQuery, TagWithUsage
 
@@ -15,10 +15,13 @@ _TRUE: Final[ColumnElement[Any]] = literal_column("true")
 _ZERO: Final[ColumnElement[Any]] = literal_column("0")
 # Counted tag by tag along the index, which is cheaper than grouping the links; nothing is kept that could be wrong.
 _USED: Final = (
-    rows(TASK_TAGS, func.count().label("usage_count")).where(TASK_TAGS.c.tag == TAGS.c.name).correlate(TAGS).lateral()
+    select_owned(TASK_TAGS, func.count().label("usage_count"))
+    .where(TASK_TAGS.c.tag == TAGS.c.name)
+    .correlate(TAGS)
+    .lateral()
 )
 _LIST: Final = Statement(
-    rows(TAGS, TAGS.c.name, _USED.c.usage_count)
+    select_owned(TAGS, TAGS.c.name, _USED.c.usage_count)
     .join_from(TAGS, _USED, _TRUE)
     .where(TAGS.c.name_folded.between(bindparam("first", type_=Text), bindparam("last", type_=Text)))
     .where(_USED.c.usage_count > _ZERO)

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import CTE, ColumnElement, Table, func, literal_column
 
-from todo_api.db.owned import TASK_TAGS, rows
+from todo_api.db.owned import TASK_TAGS, select_owned
 
 PRIORITIES: Final = ("High", "Medium", "Low")
 """Stored as their position, from 1, so that they sort in this order."""
@@ -12,7 +12,7 @@ PRIORITY_NUMBER: Final = {name: number for number, name in enumerate(PRIORITIES,
 
 
 def tags_of(task: Table | CTE) -> ColumnElement[Any]:
-    names = rows(TASK_TAGS, TASK_TAGS.c.tag).where(TASK_TAGS.c.task_id == task.c.id).order_by(TASK_TAGS.c.tag)
+    names = select_owned(TASK_TAGS, TASK_TAGS.c.tag).where(TASK_TAGS.c.task_id == task.c.id).order_by(TASK_TAGS.c.tag)
     return func.array(names.correlate(task).scalar_subquery())
 
 

@@ -14,11 +14,11 @@ from todo_api.features.tasks.list_repository import TaskList
 from todo_api.features.tasks.preconditions import EXAMPLE as STALE
 from todo_api.features.tasks.repository import TaskRepository
 from todo_api.features.tasks.structs import Completion, Task, TaskCreate, TaskPage, TaskUpdate
-from todo_api.http.conditional import content_tag, idempotency_key, is_known, version_tag, versions_to_match
-from todo_api.http.dispatch import Straight
+from todo_api.http.conditional import content_tag, etag_matches, idempotency_key, version_tag, versions_to_match
+from todo_api.http.dispatch import DirectDispatch
 from todo_api.http.request import StrictRequest
-from todo_api.http.response import Answer, encoded, not_modified
-from todo_api.openapi.document import answers
+from todo_api.http.response import JsonResponse, encoded, not_modified
+from todo_api.openapi.document import error_responses
 
 _LIST = """
 Filters combine with AND. Without any, the newest tasks come first.
@@ -51,44 +51,44 @@ def _id(task_id: str) -> UUID:
         raise TaskNotFound from None
 
 
-def _one(task: Task) -> Answer[Task]:
-    return Answer.of(task, {"etag": version_tag(task.version)})
+def _one(task: Task) -> JsonResponse[Task]:
+    return JsonResponse.of(task, {"etag": version_tag(task.version)})
 
 
-def _new(created: Created) -> Answer[Task]:
+def _new(created: Created) -> JsonResponse[Task]:
     headers = {
         "etag": version_tag(created.task.version),
         "location": f"/api/{created.task.user_id}/tasks/{created.task.id}",
     }
-    if created.repeated:
+    if created.replayed:
         headers["idempotency-replayed"] = "true"
-    return Answer.of(created.task, headers)
+    return JsonResponse.of(created.task, headers)
 
 
-def _one_unless_known(task: Task, request: StrictRequest) -> Answer[Task]:
+def _task_or_304(task: Task, request: StrictRequest) -> JsonResponse[Task]:
     tag = version_tag(task.version)
-    return not_modified(tag) if is_known(request.scope, tag) else _one(task)
+    return not_modified(tag) if etag_matches(request.scope, tag) else _one(task)
 
 
-def _page_unless_known(page: TaskPage, request: StrictRequest) -> Answer[TaskPage]:
+def _page_or_304(page: TaskPage, request: StrictRequest) -> JsonResponse[TaskPage]:
     body = encoded(page)
     tag = content_tag(body)
-    return not_modified(tag) if is_known(request.scope, tag) else Answer(body, {"etag": tag})
+    return not_modified(tag) if etag_matches(request.scope, tag) else JsonResponse(body, {"etag": tag})
 
 
 class TaskController(Controller):
     path = "/api/{user_id:str}/tasks"
-    middleware = [Straight]
+    middleware = [DirectDispatch]
     tags = ["tasks"]
 
     @post(
         operation_id="createTask",
         summary="Create a task",
         response_description="Created; `Location` is its path.",
-        responses=answers(400, 401, 403, 409),
+        responses=error_responses(400, 401, 403, 409),
         headers=["Idempotency-Key"],
     )
-    async def create_task(self, data: JSONBody[TaskCreate], request: StrictRequest) -> Answer[Task]:
+    async def create_task(self, data: JSONBody[TaskCreate], request: StrictRequest) -> JsonResponse[Task]:
         return _new(await _tasks(request).create(data, idempotency_key(request.scope)))
 
     @get(
@@ -96,38 +96,38 @@ class TaskController(Controller):
         summary="List tasks: filter, search, sort, page",
         description=_LIST,
         response_description="A page of tasks.",
-        responses=answers(400, 401, 403),
+        responses=error_responses(400, 401, 403),
         query=TaskQuery,
         headers=["If-None-Match"],
     )
-    async def list_tasks(self, request: StrictRequest) -> Answer[TaskPage]:
-        return _page_unless_known(await _list(request).page(request.parameters(TaskQuery)), request)
+    async def list_tasks(self, request: StrictRequest) -> JsonResponse[TaskPage]:
+        return _page_or_304(await _list(request).page(request.parameters(TaskQuery)), request)
 
     @get(
         "/{task_id:str}",
         operation_id="getTask",
         summary="One task",
-        responses=answers(400, 401, 403, 404),
+        responses=error_responses(400, 401, 403, 404),
         headers=["If-None-Match"],
     )
-    async def get_task(self, task_id: FromPath[str], request: StrictRequest) -> Answer[Task]:
-        return _one_unless_known(await _tasks(request).get(_id(task_id)), request)
+    async def get_task(self, task_id: FromPath[str], request: StrictRequest) -> JsonResponse[Task]:
+        return _task_or_304(await _tasks(request).get(_id(task_id)), request)
 
     @patch(
         "/{task_id:str}",
         operation_id="updateTask",
         summary="Change a task",
         description="What is left out stays as it is. A body that changes nothing leaves `version` alone.",
-        responses=answers(400, 401, 403, 404),
+        responses=error_responses(400, 401, 403, 404),
         headers=["If-Match"],
-        refusals=[STALE],
+        extra_responses=[STALE],
     )
     async def update_task(
         self,
         task_id: FromPath[str],
         data: JSONBody[TaskUpdate],
         request: StrictRequest,
-    ) -> Answer[Task]:
+    ) -> JsonResponse[Task]:
         return _one(await _tasks(request).change(_id(task_id), data, versions_to_match(request.scope)))
 
     @put(
@@ -135,25 +135,25 @@ class TaskController(Controller):
         operation_id="putTask",
         summary="Change a task",
         description="The same as PATCH: what is left out stays as it is.",
-        responses=answers(400, 401, 403, 404),
+        responses=error_responses(400, 401, 403, 404),
         headers=["If-Match"],
-        refusals=[STALE],
+        extra_responses=[STALE],
     )
     async def put_task(
         self,
         task_id: FromPath[str],
         data: JSONBody[TaskUpdate],
         request: StrictRequest,
-    ) -> Answer[Task]:
+    ) -> JsonResponse[Task]:
         return _one(await _tasks(request).change(_id(task_id), data, versions_to_match(request.scope)))
 
     @delete(
         "/{task_id:str}",
         operation_id="deleteTask",
         summary="Delete a task",
-        responses=answers(400, 401, 403, 404),
+        responses=error_responses(400, 401, 403, 404),
         headers=["If-Match"],
-        refusals=[STALE],
+        extra_responses=[STALE],
     )
     async def delete_task(self, task_id: FromPath[str], request: StrictRequest) -> None:
         await _tasks(request).remove(_id(task_id), versions_to_match(request.scope))
@@ -163,16 +163,16 @@ class TaskController(Controller):
         operation_id="toggleTaskCompletion",
         summary="Complete a task, or take that back",
         description="Without a body it toggles. With a body it sets, so that a retry is safe.",
-        responses=answers(400, 401, 403, 404),
+        responses=error_responses(400, 401, 403, 404),
         headers=["If-Match"],
-        refusals=[STALE],
+        extra_responses=[STALE],
     )
     async def toggle_task_completion(
         self,
         task_id: FromPath[str],
         request: StrictRequest,
         data: JSONBody[Completion | None] = None,
-    ) -> Answer[Task]:
+    ) -> JsonResponse[Task]:
         meant = versions_to_match(request.scope)
         if data is None:
             return _one(await _tasks(request).toggle(_id(task_id), meant))

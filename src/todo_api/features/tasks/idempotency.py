@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from todo_api.db.owned import IDEMPOTENCY_KEYS as KEYS
-from todo_api.db.owned import add, out_of, remove, rows
+from todo_api.db.owned import delete_owned, insert_owned, select_from, select_owned
 from todo_api.errors import IdempotencyKeyReused
 from todo_api.features.tasks.structs import Task, TaskCreate
 
@@ -39,7 +39,7 @@ _FALSE: Final[ColumnElement[Any]] = literal_column("false")
 
 class Created(NamedTuple):
     task: Task
-    repeated: bool
+    replayed: bool
     """The task was created before, under the same key; this is what it was then."""
 
 
@@ -49,11 +49,11 @@ def created(me: str, task: TaskCreate, found: asyncpg.Record) -> Created:
     Raises:
         IdempotencyKeyReused: the key was given with another task.
     """
-    task_id, at, repeated, same = found
+    task_id, at, replayed, same = found
     if not same:
         raise IdempotencyKeyReused
     described = (task.title, task.description, False, task.priority, task.due_date, task.tags)
-    return Created(Task(task_id, me, *described, None, at, at, 1), repeated)
+    return Created(Task(task_id, me, *described, None, at, at, 1), replayed)
 
 
 def fingerprint(task: TaskCreate) -> bytes:
@@ -63,7 +63,7 @@ def fingerprint(task: TaskCreate) -> bytes:
 
 def claimed(task_id: ColumnElement[Any]) -> CTE:
     """The key, if it is free or old. Whoever claims the same key at the same time waits here for the first."""
-    claim = add(KEYS, {"key": _KEY, "fingerprint": _FINGERPRINT, "task_id": task_id, "created_at": _NOW})
+    claim = insert_owned(KEYS, {"key": _KEY, "fingerprint": _FINGERPRINT, "task_id": task_id, "created_at": _NOW})
     return (
         claim.on_conflict_do_update(
             index_elements=[KEYS.c.user_id, KEYS.c.key],
@@ -76,14 +76,14 @@ def claimed(task_id: ColumnElement[Any]) -> CTE:
 
 
 def answer(claim: CTE) -> CompoundSelect[Any]:
-    """The task's id and instant, whether they are repeated, and whether the task asked for is the same.
+    """The task's id and instant, whether they are replayed, and whether the task asked for is the same.
 
     No row: another request has taken the key since this statement began, and so cannot be seen. Run it again.
     """
-    old = rows(KEYS, KEYS.c.key).where(_OLD, KEYS.c.key != _KEY).order_by(KEYS.c.created_at).limit(_SWEPT)
+    old = select_owned(KEYS, KEYS.c.key).where(_OLD, KEYS.c.key != _KEY).order_by(KEYS.c.created_at).limit(_SWEPT)
     swept = old.with_for_update(skip_locked=True).cte("old")
-    earlier = rows(KEYS, KEYS.c.task_id, KEYS.c.created_at, _TRUE, KEYS.c.fingerprint == _FINGERPRINT)
+    earlier = select_owned(KEYS, KEYS.c.task_id, KEYS.c.created_at, _TRUE, KEYS.c.fingerprint == _FINGERPRINT)
     return union_all(
-        out_of(claim, claim.c.task_id, claim.c.created_at, _FALSE, _TRUE),
-        earlier.where(KEYS.c.key == _KEY, ~_OLD, ~exists(out_of(claim, claim.c.task_id))),
-    ).add_cte(remove(KEYS).where(KEYS.c.key == swept.c.key).cte("swept"))
+        select_from(claim, claim.c.task_id, claim.c.created_at, _FALSE, _TRUE),
+        earlier.where(KEYS.c.key == _KEY, ~_OLD, ~exists(select_from(claim, claim.c.task_id))),
+    ).add_cte(delete_owned(KEYS).where(KEYS.c.key == swept.c.key).cte("swept"))

@@ -108,7 +108,7 @@ def _values(query: TaskQuery, words: list[str], position: Position | None) -> di
     return {
         "limit": query.limit + 1,
         "offset": query.offset,
-        "reach": query.offset + query.limit + 1,
+        "offset_plus_limit": query.offset + query.limit + 1,
         "priority": PRIORITY_NUMBER.get(query.priority),
         "tags": query.tags,
         "tag_count": len(query.tags),

@@ -31,7 +31,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from todo_api.db.owned import TASK_TAGS, TASKS, once, out_of, rows
+from todo_api.db.owned import TASK_TAGS, TASKS, once, select_from, select_owned
 from todo_api.db.statement import Statement
 from todo_api.db.tables import C_TEXT, INSTANT
 from todo_api.features.tasks.columns import tags_of, task_columns
@@ -54,7 +54,7 @@ _ALL: Final = once(literal_column("9223372036854775807"))
 index, for half the CPU time of reading them the other way round (docs/decisions/0031-how-a-page-is-found.md)."""
 _LIMIT: Final = bindparam("limit", type_=Integer)
 _OFFSET: Final = bindparam("offset", type_=Integer)
-_REACH: Final = bindparam("reach", type_=Integer)
+_OFFSET_PLUS_LIMIT: Final = bindparam("offset_plus_limit", type_=Integer)
 _AFTER_ID: Final = bindparam("after_id", type_=Uuid())
 _SORT_COLUMN: Final[dict[SortBy, tuple[str, Any]]] = {
     "created_at": ("created_at", INSTANT),
@@ -98,10 +98,10 @@ def _more_words() -> ColumnElement[bool]:
     words, stems = (bindparam(name, type_=ARRAY(Text)) for name in ("more_words", "more_stems"))
     more = func.unnest(words, stems).table_valued("word", "stem").render_derived(name="more")
     missing = ~_found(more.c.word, func.plainto_tsquery(_ENGLISH, more.c.stem))
-    return ~exists(out_of(more, _ONE).where(missing).correlate(TASKS))
+    return ~exists(select_from(more, _ONE).where(missing).correlate(TASKS))
 
 
-_TAGGED: Final = rows(TASK_TAGS, TASK_TAGS.c.task_id).where(
+_TAGGED: Final = select_owned(TASK_TAGS, TASK_TAGS.c.task_id).where(
     TASK_TAGS.c.tag == func.any(bindparam("tags", type_=ARRAY(Text)))
 )
 _HAS_ALL: Final = _TAGGED.group_by(TASK_TAGS.c.task_id).having(func.count() == bindparam("tag_count", type_=Integer))
@@ -146,35 +146,35 @@ def _cut(found: Select[Any], source: FromClause, shape: Shape) -> Select[Any]:
     return found.offset(_OFFSET) if shape.start == "offset" else found
 
 
-def _gathered(matched: CTE, shape: Shape) -> CTE:
-    found = out_of(matched, matched.c.id)
+def _materialized_page(matched: CTE, shape: Shape) -> CTE:
+    found = select_from(matched, matched.c.id)
     if shape.start == "after_undated":
         found = found.where(_after_undated(matched, shape))
     elif shape.start == "after":
         behind = _after(matched, shape)
         found = found.where(or_(behind, matched.c.due_date.is_(None)) if shape.sort_by == "due_date" else behind)
     found = found.order_by(*_order(matched, shape, undated_last=True)).limit(_LIMIT).offset(_OFFSET)
-    return rows(TASKS).where(TASKS.c.id.in_(found)).cte("page")
+    return select_owned(TASKS).where(TASKS.c.id.in_(found)).cte("page")
 
 
-def _walked(shape: Shape, conditions: list[ColumnElement[bool]]) -> CTE:
+def _keyset_page(shape: Shape, conditions: list[ColumnElement[bool]]) -> CTE:
     if shape.sort_by != "due_date":
-        return _cut(rows(TASKS).where(*conditions), TASKS, shape).cte("page")
+        return _cut(select_owned(TASKS).where(*conditions), TASKS, shape).cte("page")
     # One index serves both directions when the tasks without a date, which must come last, are a walk of their own.
-    undated = rows(TASKS).where(*conditions)
+    undated = select_owned(TASKS).where(*conditions)
     if shape.start == "after_undated":
         return undated.where(_after_undated(TASKS, shape)).order_by(*_order(TASKS, shape)).limit(_LIMIT).cte("page")
-    dated = rows(TASKS).where(*conditions, TASKS.c.due_date.is_not(None))
+    dated = select_owned(TASKS).where(*conditions, TASKS.c.due_date.is_not(None))
     if shape.start == "after":
         dated = dated.where(_after(TASKS, shape))
     walks = [dated, undated.where(TASKS.c.due_date.is_(None))]
-    both = union_all(*(walk.order_by(*_order(TASKS, shape)).limit(_REACH) for walk in walks)).cte("both")
-    return out_of(both).order_by(*_order(both, shape, undated_last=True)).limit(_LIMIT).offset(_OFFSET).cte("page")
+    both = union_all(*(walk.order_by(*_order(TASKS, shape)).limit(_OFFSET_PLUS_LIMIT) for walk in walks)).cte("both")
+    return select_from(both).order_by(*_order(both, shape, undated_last=True)).limit(_LIMIT).offset(_OFFSET).cte("page")
 
 
 def _past_the_end(page: CTE, counted: CTE) -> Select[Any]:
     """A page that has no rows still tells the total."""
-    answer = out_of(counted, *task_columns(page, tags_of(page)), counted.c.total)
+    answer = select_from(counted, *task_columns(page, tags_of(page)), counted.c.total)
     return answer.outerjoin_from(counted, page, _TRUE)
 
 
@@ -187,21 +187,24 @@ def statement(shape: Shape) -> Statement:
     conditions = [_CONDITIONS[each] for each in sorted(shape.filters)]
     if shape.gathers:
         key = TASKS.c[_SORT_COLUMN[shape.sort_by][0]]
-        matching = rows(TASKS, TASKS.c.id, key).where(*conditions)
+        matching = select_owned(TASKS, TASKS.c.id, key).where(*conditions)
         if not shape.filters & _INDEXED:
             matching = matching.order_by(TASKS.c.created_at.desc(), TASKS.c.id.desc()).limit(_ALL)
         matched = matching.cte("matched")
-        page, counted = _gathered(matched, shape), out_of(matched, func.count().label("total")).cte("counted")
+        page, counted = (
+            _materialized_page(matched, shape),
+            select_from(matched, func.count().label("total")).cte("counted"),
+        )
         return Statement(_past_the_end(page, counted).order_by(*_order(page, shape, undated_last=True)))
-    count = rows(TASKS, func.count().label("total")).where(*conditions)
+    count = select_owned(TASKS, func.count().label("total")).where(*conditions)
     if shape.sort_by != "due_date" and (shape.start == "first" or not shape.counts):
         total = count.correlate(None).scalar_subquery() if shape.counts else _NOT_COUNTED
-        found = rows(TASKS, *task_columns(TASKS, tags_of(TASKS)), total).where(*conditions)
+        found = select_owned(TASKS, *task_columns(TASKS, tags_of(TASKS)), total).where(*conditions)
         return Statement(_cut(found, TASKS, shape))
-    page = _walked(shape, conditions)
+    page = _keyset_page(shape, conditions)
     answer = (
         _past_the_end(page, count.cte("counted"))
         if shape.counts
-        else out_of(page, *task_columns(page, tags_of(page)), _NOT_COUNTED)
+        else select_from(page, *task_columns(page, tags_of(page)), _NOT_COUNTED)
     )
     return Statement(answer.order_by(*_order(page, shape, undated_last=True)))

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array
 
-from todo_api.db.owned import TASKS, out_of, remove, rows
+from todo_api.db.owned import TASKS, delete_owned, select_from, select_owned
 from todo_api.db.statement import Statement
 from todo_api.errors import StaleVersion
 from todo_api.features.tasks.columns import tags_of, task_columns
@@ -75,15 +75,15 @@ def unless_meant(seen: CTE) -> ColumnElement[Any]:
 
 def _remove() -> Statement:
     """The task as it was; then, as a change says it, what has changed when, and whether a race was lost."""
-    seen = rows(TASKS, *TASKS.c, tags_of(TASKS).label("tags")).where(TASKS.c.id == _ID).cte("seen")
-    removed = remove(TASKS).where(TASKS.c.id == _ID, is_meant(TASKS)).returning(TASKS.c.id).cte("removed")
-    missed = and_(is_meant(seen), ~exists(out_of(removed, removed.c.id)))
-    return Statement(out_of(seen, *task_columns(seen, seen.c.tags), unless_meant(seen), missed))
+    seen = select_owned(TASKS, *TASKS.c, tags_of(TASKS).label("tags")).where(TASKS.c.id == _ID).cte("seen")
+    removed = delete_owned(TASKS).where(TASKS.c.id == _ID, is_meant(TASKS)).returning(TASKS.c.id).cte("removed")
+    missed = and_(is_meant(seen), ~exists(select_from(removed, removed.c.id)))
+    return Statement(select_from(seen, *task_columns(seen, seen.c.tags), unless_meant(seen), missed))
 
 
 REMOVE: Final = _remove()
 LOOK: Final = Statement(
-    rows(TASKS, *task_columns(TASKS, tags_of(TASKS)), array(last_changed(TASKS))).where(TASKS.c.id == _ID)
+    select_owned(TASKS, *task_columns(TASKS, tags_of(TASKS)), array(last_changed(TASKS))).where(TASKS.c.id == _ID)
 )
 
 

@@ -41,13 +41,13 @@ class TaskRepository(OwnedRepository):
             **_folded(task.title, task.description, task.tags),
         }
         if key is None:
-            return Created(await self._insert(statement, values), repeated=False)
+            return Created(await self._insert(statement, values), replayed=False)
         values |= {"key": key, "fingerprint": idempotency.fingerprint(task)}
         for _ in range(_OPTIMISTIC_TRIES):
             if found := await self.fetch(statement, **values):
                 answer = idempotency.created(self.me, task, found[0])
-                # Our own task, found again after its first answer was lost, is not repeated to anybody.
-                return answer._replace(repeated=answer.repeated and answer.task.id != values["id"])
+                # Our own task, found again after its first answer was lost, is not replayed to anybody.
+                return answer._replace(replayed=answer.replayed and answer.task.id != values["id"])
         raise Busy
 
     async def _insert(self, statement: Statement, values: dict[str, Any]) -> Task:

@@ -22,7 +22,18 @@ from sqlalchemy import (
     union_all,
 )
 
-from todo_api.db.owned import TAGS, TASK_TAGS, TASKS, add, add_each, add_from, change, out_of, remove, rows
+from todo_api.db.owned import (
+    TAGS,
+    TASK_TAGS,
+    TASKS,
+    delete_owned,
+    insert_missing,
+    insert_owned,
+    insert_owned_from,
+    select_from,
+    select_owned,
+    update_owned,
+)
 from todo_api.db.statement import Statement
 from todo_api.features.tasks import idempotency
 from todo_api.features.tasks import preconditions as stale
@@ -43,8 +54,8 @@ def _link(task: CTE) -> list[CTE]:
     # Derived, `as given(tag)`: without it PostgreSQL reads `given.name` as a cast to its 63-byte type `name`.
     given = func.unnest(_TAG_NAMES, _TAGS_FOLDED).table_valued("tag", "folded").render_derived(name="given")
     return [
-        add_each(TAGS, {"name": given.c.tag, "name_folded": given.c.folded}, task, given).cte("known"),
-        add_each(TASK_TAGS, {"task_id": task.c.id, "tag": given.c.tag}, task, given).cte("linked"),
+        insert_missing(TAGS, {"name": given.c.tag, "name_folded": given.c.folded}, task, given).cte("known"),
+        insert_missing(TASK_TAGS, {"task_id": task.c.id, "tag": given.c.tag}, task, given).cte("linked"),
     ]
 
 
@@ -62,19 +73,19 @@ def create(*, tagged: bool, keyed: bool = False) -> Statement:
     if keyed:
         claim = idempotency.claimed(_ID)
         values |= {"id": claim.c.task_id, "created_at": claim.c.created_at, "updated_at": claim.c.created_at}
-        created = add_from(TASKS, values, claim).returning(TASKS.c.id).cte("created")
+        created = insert_owned_from(TASKS, values, claim).returning(TASKS.c.id).cte("created")
         kept = idempotency.answer(claim).add_cte(created, *(_link(created) if tagged else ()))
         # A second run meets the first one's key.
         return Statement(kept, repeatable=True)
-    created = add(TASKS, values).returning(*TASKS.c).cte("created")
-    answer = out_of(created, *task_columns(created, _TAG_NAMES))
+    created = insert_owned(TASKS, values).returning(*TASKS.c).cte("created")
+    answer = select_from(created, *task_columns(created, _TAG_NAMES))
     # The id is made here, so that a second run meets the first one's row: see `TaskRepository._insert`.
     return Statement(answer.add_cte(*_link(created)) if tagged else answer, repeatable=True)
 
 
-GET: Final = Statement(rows(TASKS, *task_columns(TASKS, tags_of(TASKS))).where(TASKS.c.id == _ID))
-REMOVE: Final = Statement(remove(TASKS).where(TASKS.c.id == _ID).returning(TASKS.c.id))
-LOCK: Final = Statement(rows(TASKS, TASKS.c.id).where(TASKS.c.id == _ID).with_for_update())
+GET: Final = Statement(select_owned(TASKS, *task_columns(TASKS, tags_of(TASKS))).where(TASKS.c.id == _ID))
+REMOVE: Final = Statement(delete_owned(TASKS).where(TASKS.c.id == _ID).returning(TASKS.c.id))
+LOCK: Final = Statement(select_owned(TASKS, TASKS.c.id).where(TASKS.c.id == _ID).with_for_update())
 
 
 @cache
@@ -87,7 +98,7 @@ def update(fields: frozenset[str], *, matched: bool = False) -> Statement:
 
     Where a version is to be `matched` and is not, the column before that says when each field changed last.
     """
-    seen = rows(TASKS, *TASKS.c, tags_of(TASKS).label("tags")).where(TASKS.c.id == _ID).cte("seen")
+    seen = select_owned(TASKS, *TASKS.c, tags_of(TASKS).label("tags")).where(TASKS.c.id == _ID).cte("seen")
     meant, since = (stale.is_meant(seen), stale.unless_meant(seen)) if matched else (_TRUE, stale.MET)
     completed = case(
         (bindparam("completed", type_=Boolean), func.coalesce(seen.c.completed_at, func.statement_timestamp()))
@@ -108,7 +119,7 @@ def update(fields: frozenset[str], *, matched: bool = False) -> Statement:
     sent = columns | ({"tags": _TAG_NAMES} if "tags" in fields else {})
     differs = and_(meant, or_(*(seen.c[column].is_distinct_from(value) for column, value in sent.items())))
     changed = (
-        change(TASKS)
+        update_owned(TASKS)
         .where(TASKS.c.id == _ID, TASKS.c.version == seen.c.version, differs)
         .values(
             **columns,
@@ -122,10 +133,14 @@ def update(fields: frozenset[str], *, matched: bool = False) -> Statement:
     )
     tags = _TAG_NAMES if "tags" in fields else seen.c.tags
     answer = union_all(
-        out_of(changed, *task_columns(changed, tags), stale.MET, _FALSE).join_from(changed, seen, _TRUE),
-        out_of(seen, *task_columns(seen, seen.c.tags), since, differs).where(~exists(out_of(changed, changed.c.id))),
+        select_from(changed, *task_columns(changed, tags), stale.MET, _FALSE).join_from(changed, seen, _TRUE),
+        select_from(seen, *task_columns(seen, seen.c.tags), since, differs).where(
+            ~exists(select_from(changed, changed.c.id))
+        ),
     )
     if "tags" in fields:
-        dropped = remove(TASK_TAGS).where(TASK_TAGS.c.task_id == changed.c.id, TASK_TAGS.c.tag != func.all(_TAG_NAMES))
+        dropped = delete_owned(TASK_TAGS).where(
+            TASK_TAGS.c.task_id == changed.c.id, TASK_TAGS.c.tag != func.all(_TAG_NAMES)
+        )
         answer = answer.add_cte(dropped.cte("dropped"), *_link(changed))
     return Statement(answer)
