@@ -1,6 +1,7 @@
 """This service beside its floor, Fastify and a conventional FastAPI app: one database, in turn, one worker each.
 
     python -m benchmarks.compare.run [--seconds 2] [--rounds 6] [--only service,floor] [--operations get,tags]
+    python -m benchmarks.compare.run --only service,before --before DIRECTORY     (a checkout in which `make bench` ran)
 
 With all of them and all operations it also measures what PostgreSQL alone gives (pgbench) and how long a start takes,
 and, unless it is much shorter than usual, writes its parts of docs/performance.md. CPU time comes from the process
@@ -10,6 +11,7 @@ things use too.
 
 import argparse
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Final
 
 import uvloop
@@ -108,7 +110,7 @@ def compare(options: argparse.Namespace, progress: Progress) -> Comparison:
         postgres.run("vacuum analyze", url=url)
         pages, starts = alone(postgres, url, progress) if is_whole(options) else (0.0, [])
         names = options.only.split(",")
-        contenders = [stack.enter_context(contender(name, url, postgres.home)) for name in names]
+        contenders = [stack.enter_context(contender(name, url, postgres.home, options.before)) for name in names]
         check_alike(contenders)
         before = {who.name: (who.family.memory(), who.family.worker()) for who in contenders}
         runs = rounds(contenders, postgres, url, options, progress)
@@ -132,6 +134,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--only", default=",".join(NAMES), help="contenders; the first is what ratios are of")
+    parser.add_argument("--before", type=Path, help="another checkout, compared as the contender `before`")
     parser.add_argument("--operations", default="", help="comma-separated names; all unless given")
     options = parser.parse_args()
     progress = Progress(expected(options))

@@ -29,6 +29,8 @@ from todo_api.features.tasks.list_statements import statement
 
 SECRET: Final = "a-secret-for-the-benchmarks-0123456789"
 NAMES: Final = ("service", "floor", "fastify", "fastapi")
+BEFORE: Final = "before"
+"""The service of another checkout, on the same database: for comparing a change with the version before it."""
 PROGRAM: Final = ROOT / ".bench/bin/todo-api"
 """Installed without what benchmarks and tests need: its libraries would import numpy and pydantic where they are."""
 _START_SECONDS: Final = 30
@@ -67,18 +69,19 @@ def service_command(port: int) -> list[str]:
     return [str(PROGRAM), "run", "--port", str(port)]
 
 
-def _commands(port: int) -> Mapping[str, list[str]]:
+def _commands(port: int, before: Path | None) -> Mapping[str, list[str]]:
     granian = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port), "--no-ws", "--http", "1"]
     return {
         "service": service_command(port),
         "floor": [*granian, "--log-level", "error", "benchmarks.compare.bare_asgi:app"],
         "fastify": ["node", str(ROOT / "benchmarks/compare/fastify/server.mjs")],
         "fastapi": [*granian, "--log-level", "error", "benchmarks.compare.fastapi_app:app"],
+        BEFORE: [str(before / ".bench/bin/todo-api"), "run", "--port", str(port)] if before else [],
     }
 
 
 @contextmanager
-def contender(name: str, url: str, directory: Path) -> Iterator[Contender]:
+def contender(name: str, url: str, directory: Path, before: Path | None = None) -> Iterator[Contender]:
     port = free_port()
     parts = urlsplit(url)
     statements = directory / "statements.json"
@@ -92,9 +95,13 @@ def contender(name: str, url: str, directory: Path) -> Iterator[Contender]:
         "PGDATABASE": parts.path[1:],
         "STATEMENTS": str(statements),
     }
+    if name == BEFORE:
+        environment["PYTHONPATH"] = str(before)
     log = directory / f"{name}.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(_commands(port)[name], cwd=directory, env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            _commands(port, before)[name], cwd=directory, env=environment, stdout=output, stderr=output
+        )
     try:
         wait_for(f"http://127.0.0.1:{port}/api/x/tasks", process, log)
         yield Contender(name, port, Family(process.pid))
