@@ -1,4 +1,4 @@
-"""The backup of docs/operations.md, taken and restored as printed."""
+"""The commands for backup and restore in docs/operations.md work as printed."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Metrics add up: over workers, over a worker's death, and with what the clients counted."""
+"""Metrics are summed over workers, survive the end of a worker, and agree with the counts of the clients."""
 
 import random
 import re
@@ -64,7 +64,7 @@ async def load(service: Service) -> Sums:
     return counted
 
 
-def test_two_workers_add_up_to_what_the_clients_counted(metered: Service) -> None:
+def test_the_sum_of_two_workers_is_the_count_of_the_clients(metered: Service) -> None:
     before, lines_before = requests(metered), logged(metered)
     counted = anyio.run(load, metered)
     assert counted.total() == CLIENTS * REQUESTS
@@ -82,7 +82,7 @@ def test_two_workers_add_up_to_what_the_clients_counted(metered: Service) -> Non
     assert sums["todo_api_request_database_seconds_count"] >= counted["GET", ROUTES["tasks"], "200"]
 
 
-def test_the_pool_and_the_workers_are_told(metered: Service) -> None:
+def test_the_pool_and_the_workers_are_measured(metered: Service) -> None:
     until(lambda: scrape(metered).get('todo_api_pool_connections{state="limit"}') == 6)
     sums = scrape(metered)
     assert sums["todo_api_workers"] == 2
@@ -90,7 +90,7 @@ def test_the_pool_and_the_workers_are_told(metered: Service) -> None:
     assert sums["todo_api_pool_waiting"] == 0
 
 
-def test_a_worker_that_dies_takes_its_connections_along_but_not_its_counts(metered: Service) -> None:
+def test_a_killed_worker_keeps_its_counts_but_not_its_connections(metered: Service) -> None:
     before = requests(metered)
     dead = psutil.Process(metered.process.pid).children()[0]
     dead.kill()
@@ -100,7 +100,7 @@ def test_a_worker_that_dies_takes_its_connections_along_but_not_its_counts(meter
         try:
             return scrape(metered)
         except httpx.TransportError:
-            return {}  # it was the dead one's connection
+            return {}  # the connection was to the killed worker
 
     until(lambda: scraped().get("todo_api_workers") == 2)
     assert not before - requests(metered)
@@ -119,10 +119,10 @@ def test_without_the_setting_there_is_no_page(service: Service) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_an_answer_tells_its_time_when_asked_to(metered: Service, service: Service) -> None:
+def test_server_timing_is_sent_if_the_setting_is_on(metered: Service, service: Service) -> None:
     headers = {"Authorization": f"Bearer {token_for('ann')}"}
-    given = {"Authorization": f"Bearer {token('ann')}"}
-    told = httpx.get(f"{metered.url}/api/ann/tasks", headers=given).headers["server-timing"]
+    production = {"Authorization": f"Bearer {token('ann')}"}
+    told = httpx.get(f"{metered.url}/api/ann/tasks", headers=production).headers["server-timing"]
     auth, db, total = map(float, re.fullmatch(r"auth;dur=(.*), db;dur=(.*), total;dur=(.*)", told).groups())  # type: ignore[union-attr] # it matches
     assert 0 < auth < total
     assert 0 < db < total
