@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.security.cases import CASES, Case
+from tests.security.case import Case
+from tests.security.cases import CASES
 from tests.support.client import Person, errors_of
 from tests.support.raw import Exchange, exchange, request
 from tests.support.service import Service
