@@ -14,6 +14,7 @@ from todo_api.config.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 
 def test_the_settings_are_those_that_are_read() -> None:
@@ -51,10 +52,11 @@ def test_the_commands_exist() -> None:
 
 def test_the_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z-]+)", README)) - {"alone"} <= targets
+    named = set(re.findall(r"\bmake ([a-z-]+)", README)) - {"alone"}
+    assert named | set(re.findall(r"(?:`|^)make ([a-z-]+)", CONTRIBUTING.read_text(), re.MULTILINE)) <= targets
 
 
-@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [CONTRIBUTING, *sorted(ROOT.glob("docs/**/*.md"))], ids=lambda page: page.name)
 def test_the_files_that_pages_name_exist(page: Path) -> None:
     for name in re.findall(r"`((?:tests|src|docs|benchmarks|migrations)/[\w/.-]+)`", page.read_text()):
         assert (ROOT / name).exists(), name
