@@ -151,8 +151,8 @@ def start_and_memory(comparison: Comparison) -> str:
         figures = f"{worker.resident:.0f} MB resident, {worker.proportional:.0f} MB proportional"
         rows.append((f"a worker {words}", figures, "< 120 MB", verdict(worker.resident < _WORKER_MB)))
     count = len(comparison.starts)
-    return f"""The program is started {count} times on a database that is there and migrated, and asked every 10 ms: \
-median (least–most). MB are of 10⁶ bytes, and the verdict is by what is resident.
+    return f"""The program is started {count} times on a database that runs and is migrated, and polled every 10 ms: \
+median (least–most). MB are 10⁶ bytes, and the verdict is by resident memory.
 
 {table(("what", "measured", "target", ""), rows)}
 """

@@ -155,7 +155,7 @@ def test_a_stack_names_the_cause_and_no_value() -> None:
         except ValueError as error:
             raise ConnectionError("the\nnetwork") from error
     except ConnectionError as error:
-        told = stack(error)
-    assert told.startswith("ConnectionError: the\\nnetwork\n")
-    assert "\nValueError\n" in told
-    assert PRIVATE not in told
+        text = stack(error)
+    assert text.startswith("ConnectionError: the\\nnetwork\n")
+    assert "\nValueError\n" in text
+    assert PRIVATE not in text

@@ -38,11 +38,11 @@ def logged(service: Service) -> Sums:
 
 
 def requests(service: Service) -> Sums:
-    told: Sums = Counter()
+    sums: Sums = Counter()
     for name, value in scrape(service).items():
         if labels := re.fullmatch(r'todo_api_requests_total\{method="(.*)",route="(.*)",status="(.*)"\}', name):
-            told[labels[1], labels[2], labels[3]] = int(value)
-    return told
+            sums[labels[1], labels[2], labels[3]] = int(value)
+    return sums
 
 
 async def client(http: httpx.AsyncClient, chance: random.Random, counted: Sums) -> None:
@@ -70,10 +70,10 @@ def test_the_sum_of_two_workers_is_the_count_of_the_clients(metered: Service) ->
     assert counted.total() == CLIENTS * REQUESTS
     assert len(counted) == 6
 
-    def told() -> Sums:
+    def scraped() -> Sums:
         return Counter({key: n for key, n in (requests(metered) - before).items() if key[1] in ROUTES.values()})
 
-    until(lambda: told() == counted)
+    until(lambda: scraped() == counted)
     until(lambda: logged(metered) - lines_before == counted)
     sums = scrape(metered)
     for method, route in {key[:2] for key in counted}:
@@ -122,8 +122,8 @@ def test_without_the_setting_there_is_no_page(service: Service) -> None:
 def test_server_timing_is_sent_if_the_setting_is_on(metered: Service, service: Service) -> None:
     headers = {"Authorization": f"Bearer {token_for('ann')}"}
     production = {"Authorization": f"Bearer {token('ann')}"}
-    told = httpx.get(f"{metered.url}/api/ann/tasks", headers=production).headers["server-timing"]
-    auth, db, total = map(float, re.fullmatch(r"auth;dur=(.*), db;dur=(.*), total;dur=(.*)", told).groups())  # type: ignore[union-attr] # it matches
+    timing = httpx.get(f"{metered.url}/api/ann/tasks", headers=production).headers["server-timing"]
+    auth, db, total = map(float, re.fullmatch(r"auth;dur=(.*), db;dur=(.*), total;dur=(.*)", timing).groups())  # type: ignore[union-attr] # it matches
     assert 0 < auth < total
     assert 0 < db < total
     assert "server-timing" not in httpx.get(f"{service.url}/api/ann/tasks", headers=headers).headers

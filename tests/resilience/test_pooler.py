@@ -82,9 +82,9 @@ def test_without_pgbouncer_true_the_log_names_the_parameter(pooler: str, tmp_pat
         service.stop()
 
 
-@pytest.mark.parametrize("told", ["", "&pgbouncer=true"])
-def test_migrations_refuse_a_pooler_with_one_line(pooler: str, tmp_path: Path, told: str) -> None:
-    done = todo_api(tmp_path, "database", "upgrade", DATABASE_URL=pooler + told)
+@pytest.mark.parametrize("parameter", ["", "&pgbouncer=true"])
+def test_migrations_refuse_a_pooler_with_one_line(pooler: str, tmp_path: Path, parameter: str) -> None:
+    done = todo_api(tmp_path, "database", "upgrade", DATABASE_URL=pooler + parameter)
     assert done.returncode == 1
     assert re.fullmatch(
         r"todo-api: DATABASE_URL leads to a connection pooler: [^\n]*without `-pooler`\)\n", done.stderr
