@@ -1,4 +1,4 @@
-"""Puts the migrations into the wheel, below the package: a top-level `migrations` would be everybody's."""
+"""Puts the migrations into the wheel, inside the package: a top-level `migrations` could collide with others."""
 
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,8 @@
-"""Alembic's way into the database: all migrations of one run are one transaction, and one run at a time.
+"""Runs Alembic on the database: all migrations of one run in one transaction, and one run at a time.
 
-The turn is kept by a transaction on a connection of its own. A lock of the migrations' own transaction would be gone as
-soon as one of them commits in between to make an index concurrently, and a session's lock outlives us at a pooler.
-Who waits asks again and again: a statement that waits has a snapshot, for whose end an index made concurrently waits.
+A second connection holds an advisory lock in its own transaction. A lock in the transaction of the migrations would be
+released as soon as one of them commits to create an index concurrently. A session lock would outlive this process at a
+pooler. A waiting run polls: a statement that waits has a snapshot, and CREATE INDEX CONCURRENTLY waits for its end.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ def online(connection: Connection) -> None:
         context.run_migrations()
 
 
-async def take(turn: asyncpg.Connection) -> None:
-    """By simple query, whose answer is how many rows it had: what is fetched keeps its snapshot while we are idle."""
+async def take_lock(holder: asyncpg.Connection) -> None:
+    """Polls until the lock is taken. By `execute`, which returns the number of rows: `fetch` would keep a snapshot."""
     async with asyncio.timeout(_PATIENCE_SECONDS):
-        while await turn.execute(_ONE_AT_A_TIME) == "SELECT 0":  # noqa: ASYNC110 - PostgreSQL sets no event
+        while await holder.execute(_ONE_AT_A_TIME) == "SELECT 0":  # noqa: ASYNC110 - PostgreSQL sets no event
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
@@ -45,15 +45,15 @@ async def connect() -> None:
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: connect_directly(url), poolclass=NullPool
     )
-    turn = await connect_directly(url)
+    holder = await connect_directly(url)
     try:
-        async with turn.transaction():
-            await turn.execute(_ANY_TIME_IDLE)
-            await take(turn)
+        async with holder.transaction():
+            await holder.execute(_ANY_TIME_IDLE)
+            await take_lock(holder)
             async with engine.connect() as connection:
                 await connection.run_sync(online)
     finally:
-        await turn.close()
+        await holder.close()
         await engine.dispose()
 
 

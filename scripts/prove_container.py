@@ -3,10 +3,10 @@
     apt-get install buildah mmdebstrap    # Debian's packages; as root
     .venv/bin/python scripts/prove_container.py [--keep DIRECTORY]
 
-buildah carries out the Containerfile itself, step by step, in a chroot; what runs here is what the file says. Where the
-registry is out of reach, `python:3.13-slim-bookworm` is stood in for by a fresh Debian bookworm (mmdebstrap) with this
-machine's Python 3.13 copied to /usr/local. The service then runs as the image's user, on a read-only root, with a fresh
-/tmp and nothing else to write to, against a PostgreSQL outside. What it saw is written to deploy/container-proof.txt.
+buildah runs the steps of the Containerfile in a chroot. The base image `python:3.13-slim-bookworm` is replaced by a
+fresh Debian bookworm (mmdebstrap) with this machine's Python 3.13 copied to /usr/local, so no registry is needed. The
+service then runs as the image's user, on a read-only root with a fresh /tmp, against a PostgreSQL outside. The results
+are written to deploy/container-proof.txt.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def say(what: str, result: object) -> None:
 
 
 def stand_in(work: Path) -> Path:
-    """A root like that of python:3.13-slim-bookworm."""
+    """A root file system like that of python:3.13-slim-bookworm."""
     root = work / "base"
     run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={DEBIAN}", "bookworm", root)
     here, there = Path(sys.base_prefix), root / "usr/local"

@@ -1,4 +1,7 @@
-"""The floor: a bare ASGI app on the same SQL, without framework, token or checks. What nobody can be cheaper than."""
+"""The floor of the comparison: a bare ASGI app on the same SQL, without framework, token or checks.
+
+It is the lower bound of the CPU time that a service with these statements needs.
+"""
 
 import os
 from typing import Any

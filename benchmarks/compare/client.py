@@ -1,6 +1,6 @@
 """A closed-loop load generator: each connection sends its next request when the last one is answered.
 
-Requests are bytes made beforehand and answers are hardly parsed, so that little of the machine goes to it.
+Requests are encoded before the run and answers are hardly parsed, so that the generator needs little CPU time.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MakeRequest = Callable[[int], bytes]
-"""Number of the request → the bytes to send."""
+"""From the number of a request to the bytes to send."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The API as people write it first: FastAPI, SQLModel, psycopg2; tags joined for the page, no query per task."""
+"""The API as a conventional FastAPI app with SQLModel and psycopg2. It reads the tags of a page in one query."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What the list costs PostgreSQL alone: its statement by pgbench, prepared, a random user each time."""
+"""Measures the list in PostgreSQL alone: pgbench runs its statement, prepared, for a random user each time."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ CLIENTS: Final = 8
 THREADS: Final = 2
 PAGES_SECONDS: Final = 3
 PAGES_ALL_SECONDS: Final = 18
-"""Expected, with what it is prepared for."""
+"""Expected, with the preparation."""
 _FALLBACK: Final = "/usr/lib/postgresql/15/bin/pgbench"
 _TABLES: Final = ("tasks", "tags", "task_tags")
 
@@ -26,7 +26,7 @@ def pages_per_second(postgres: Server, url: str) -> float:
     _number_users(postgres, url)
     script = postgres.home / "list.sql"
     arguments = {"me": ":user", "limit": "51"}
-    # From the last, so that $1 is not taken out of $10.
+    # From the last to the first, so that `$1` does not match in `$10`.
     sql = LIST.sql
     for position, name in reversed(list(enumerate(LIST.names, start=1))):
         sql = sql.replace(f"${position}", arguments[name])
@@ -37,18 +37,18 @@ def pages_per_second(postgres: Server, url: str) -> float:
         "options='-c search_path=numbered'"
     )
     command = [_program(), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", str(THREADS), "-f", str(script)]
-    found = []
-    for seconds in (1, *[PAGES_SECONDS] * 3):  # the first only warms
-        told = subprocess.run([*command, "-T", str(seconds), database], capture_output=True, text=True, check=True)
-        if "number of failed transactions: 0 " not in told.stdout:
-            raise RuntimeError(told.stdout + told.stderr)
-        found.append(float(re.findall(r"tps = ([\d.]+)", told.stdout)[0]))
+    rates = []
+    for seconds in (1, *[PAGES_SECONDS] * 3):  # the first run warms up and is not counted
+        done = subprocess.run([*command, "-T", str(seconds), database], capture_output=True, text=True, check=True)
+        if "number of failed transactions: 0 " not in done.stdout:
+            raise RuntimeError(done.stdout + done.stderr)
+        rates.append(float(re.findall(r"tps = ([\d.]+)", done.stdout)[0]))
     postgres.run("drop schema numbered cascade", "checkpoint", url=url)
-    return statistics.median(found[1:])
+    return statistics.median(rates[1:])
 
 
 def _number_users(postgres: Server, url: str) -> None:
-    """The same rows again, with users whose ids are numbers: pgbench has no other variables."""
+    """Copies the rows to users whose ids are numbers: variables of pgbench are numbers."""
     postgres.run("create schema numbered", url=url)
     for table in _TABLES:
         columns = postgres.run(
@@ -65,10 +65,10 @@ def _number_users(postgres: Server, url: str) -> None:
             url=url,
         )
     if not postgres.run(f"select true from numbered.tasks where user_id = '{USERS - 1}'", url=url):
-        raise RuntimeError("pgbench would ask for pages of nobody")
+        raise RuntimeError("the copied users are missing: pgbench would read empty pages")
 
 
 def _program() -> str:
-    """Of the embedded PostgreSQL, or of Debian's."""
+    """The pgbench of the embedded PostgreSQL, or else of Debian's."""
     embedded = _programs() / "pgbench"
     return str(embedded) if embedded.exists() else shutil.which("pgbench") or _FALLBACK

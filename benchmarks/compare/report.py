@@ -1,4 +1,4 @@
-"""What a comparison says: tables, verdicts, the plot."""
+"""Writes the report of a comparison: tables, verdicts, the plot."""
 
 import statistics
 from collections.abc import Callable
@@ -46,17 +46,17 @@ class Comparison(Struct, frozen=True):
     seconds: float
     rounds: int
     runs: dict[tuple[str, str], list[Run]]
-    """Of operation and contender; one in each round."""
+    """By operation and contender: one run for each round."""
     pages: float
-    """Lists a second by pgbench."""
+    """Lists a second in PostgreSQL alone, by pgbench."""
     starts: list[Start]
     before: dict[str, tuple[Memory, Memory]]
-    """Before the rounds: of all a contender's processes, and of the one that serves."""
+    """Before the rounds, by contender: all its processes, and the process that serves."""
     after: dict[str, tuple[Memory, Memory]]
     postgres: Memory
 
     def ratios(self, operation: str, other: str, cost: Callable[[Run], float]) -> list[float]:
-        """The first contender's cost ÷ the other's, in each round: what else the machine did was done to both."""
+        """The first contender's cost ÷ the other's, in each round: other work on the machine slowed both."""
         first = next(iter(self.after))
         pairs = zip(self.runs[operation, first], self.runs[operation, other], strict=True)
         return [cost(mine) / cost(theirs) for mine, theirs in pairs]
@@ -151,8 +151,8 @@ def start_and_memory(comparison: Comparison) -> str:
         figures = f"{worker.resident:.0f} MB resident, {worker.proportional:.0f} MB proportional"
         rows.append((f"a worker {words}", figures, "< 120 MB", verdict(worker.resident < _WORKER_MB)))
     count = len(comparison.starts)
-    return f"""The program is started {count} times on a database that is there and migrated, and asked every 10 ms: \
-median (least–most). MB are of 10⁶ bytes, and the verdict is by what is resident.
+    return f"""The program is started {count} times on a database that runs and is migrated, and polled every 10 ms: \
+median (least–most). MB are 10⁶ bytes, and the verdict is by resident memory.
 
 {table(("what", "measured", "target", ""), rows)}
 """

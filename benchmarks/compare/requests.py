@@ -1,4 +1,4 @@
-"""The requests that are compared, made beforehand: `SAMPLE` users of the seeded ones, in a fixed random order."""
+"""The requests of the comparison, encoded before the run: for `SAMPLE` of the seeded users, in a fixed random order."""
 
 import json
 import random
@@ -17,7 +17,7 @@ from todo_api.cli.seed import rows_of, seed_user
 USERS: Final = 1000
 TASKS: Final = 200
 SAMPLE: Final = 500
-"""Of the users; half, so that tokens are met again."""
+"""Users who send requests. Half of all, so that tokens are repeated."""
 _REQUESTS: Final = 2000
 _KNOWN: Final = 300
 _CREATE: Final = (
@@ -28,7 +28,7 @@ _CREATE: Final = (
 class Operation(Struct, frozen=True):
     name: str
     status: int
-    """That every answer must have."""
+    """The status that every answer must have."""
     requests: Callable[[Contender], MakeRequest]
     asked: frozenset[str] = frozenset({*NAMES, BEFORE})
 
@@ -54,7 +54,7 @@ def _made(method: str, path: str, bodies: Sequence[bytes] = (b"",)) -> Callable[
 
 
 def _known(path: str) -> Callable[[Contender], MakeRequest]:
-    """With the ETag of what is there now, which is asked for first."""
+    """Requests with the present ETag, which is read first."""
 
     def make(who: Contender) -> MakeRequest:
         chance = random.Random(2)
@@ -82,16 +82,16 @@ def operations() -> list[Operation]:
         Operation("update", 200, _made("PATCH", one, changes)),
         Operation("toggle", 200, _made("PATCH", f"{one}/complete")),
         Operation("tags", 200, _made("GET", "/api/{user}/tags")),
-        # The floor checks nobody's token, and so refuses nobody.
+        # The floor does not check tokens, so it cannot answer 403.
         Operation("403", 403, _made("GET", "/api/another/tasks"), frozenset({*NAMES, BEFORE}) - {"floor"}),
     ]
 
 
 def check_alike(contenders: Sequence[Contender]) -> None:
-    """That all give the same answers, but for how instants are written and what only some tell.
+    """Checks that all give the same answers, except instants and cursors.
 
     Raises:
-        RuntimeError: two differ.
+        RuntimeError: two answers differ.
     """
     headers = {"Authorization": f"Bearer {token(0)}"}
     for path in ("tasks", f"tasks/{_ids(0)[0]}", "tags"):

@@ -3,10 +3,9 @@
     python -m benchmarks.compare.run [--seconds 2] [--rounds 6] [--only service,floor] [--operations get,tags]
     python -m benchmarks.compare.run --only service,before --before DIRECTORY     (a checkout in which `make bench` ran)
 
-With all of them and all operations it also measures what PostgreSQL alone gives (pgbench) and how long a start takes,
-and, unless it is much shorter than usual, writes its parts of docs/performance.md. CPU time comes from the process
-table before and after each run, divided by requests: it is steadier than requests per second on a machine that other
-things use too.
+With all contenders and all operations it also measures the list in PostgreSQL alone (pgbench) and the time of a start.
+Unless it is much shorter than usual, it then writes its parts of docs/performance.md. CPU time is read from the process
+table before and after each run, and divided by requests: on a shared machine it varies less than requests per second.
 """
 
 import argparse
@@ -31,10 +30,10 @@ from tests.support.performance_page import load_average, machine
 CONNECTIONS: Final = 32
 WARM_UP_SECONDS: Final = 0.3
 WRITTEN_ROUNDS, WRITTEN_SECONDS = 3, 1
-"""What a run needs, to be worth keeping."""
+"""A run with fewer rounds or shorter ones is not written to the page."""
 _SEED_SECONDS: Final = 20
 _PAUSE_SECONDS: Final = 0.15
-"""Of a measurement, beside what is measured."""
+"""Of a measurement, without the load itself."""
 
 
 async def measure(who: Contender, postgres: Family, operation: Operation, make: MakeRequest, seconds: float) -> Run:
@@ -50,7 +49,7 @@ async def measure(who: Contender, postgres: Family, operation: Operation, make: 
 def rounds(
     contenders: list[Contender], postgres: Server, url: str, options: argparse.Namespace, progress: Progress
 ) -> dict[tuple[str, str], list[Run]]:
-    """Runs of each operation and contender, one in each round. A round begins without dead rows."""
+    """Runs by operation and contender, one for each round. A round begins without dead rows."""
     chosen = asked(options)
     runs: dict[tuple[str, str], list[Run]] = {}
     for number in range(options.rounds):
@@ -72,7 +71,7 @@ def turn(options: argparse.Namespace) -> float:
 
 
 def asked(options: argparse.Namespace) -> list[Operation]:
-    """The operations that are wanted."""
+    """The operations that the options choose."""
     return [each for each in operations() if not options.operations or each.name in options.operations.split(",")]
 
 
@@ -81,7 +80,7 @@ def is_whole(options: argparse.Namespace) -> bool:
 
 
 def expected(options: argparse.Namespace) -> float:
-    """Seconds of all of it."""
+    """Expected seconds of the whole run."""
     names = set(options.only.split(","))
     turns = int(options.rounds) * sum(len(each.asked & names) for each in asked(options))
     extra = PAGES_ALL_SECONDS + STARTS * START_SECONDS if is_whole(options) else 0
@@ -101,7 +100,7 @@ def alone(postgres: Server, url: str, progress: Progress) -> tuple[float, list[S
 
 def compare(options: argparse.Namespace, progress: Progress) -> Comparison:
     with ExitStack() as stack:
-        # Autovacuum would come when it likes, and be counted to whoever runs then.
+        # Autovacuum would run at any time, and its CPU time would count for the contender of that moment.
         postgres = stack.enter_context(server(autovacuum="off"))
         where, load = machine(postgres.version), load_average()
         progress("seeding", _SEED_SECONDS)

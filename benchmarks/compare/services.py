@@ -1,8 +1,8 @@
-"""Who is compared, and how each is started: one worker, at most 15 connections, on the same database and data.
+"""Starts the contenders: one worker each, at most 15 connections, on the same database and data.
 
-Nobody writes a log line for a request. The service runs as `todo-api run` does, without its rate limit; the floor and
-FastAPI run on Granian with the same options; Fastify on Node. All but the floor verify HS256 tokens; the service and
-Fastify remember the verified ones, as both come; FastAPI's PyJWT verifies each time, as it comes.
+None writes a log line for a request. The service runs as `todo-api run` does, without its rate limit. The floor and
+FastAPI run on Granian with the same options, Fastify on Node. All except the floor verify HS256 tokens: the service and
+Fastify cache verified tokens, which is their default; FastAPI's PyJWT verifies each time, which is its default.
 """
 
 import json
@@ -32,7 +32,7 @@ NAMES: Final = ("service", "floor", "fastify", "fastapi")
 BEFORE: Final = "before"
 """The service of another checkout, on the same database: for comparing a change with the version before it."""
 PROGRAM: Final = ROOT / ".bench/bin/todo-api"
-"""Installed without what benchmarks and tests need: its libraries would import numpy and pydantic where they are."""
+"""Installed without the packages of benchmarks and tests: its libraries would import numpy and pydantic if present."""
 _START_SECONDS: Final = 30
 
 LIST: Final = statement(FIRST_PAGE)
@@ -44,7 +44,7 @@ _STATEMENTS: Final[dict[str, Statement]] = {
     "toggle": statements.update(frozenset({"toggled"})),
     "tags": tags._LIST,
 }
-"""For Fastify, which has the service's own SQL; the floor imports it."""
+"""The service's own SQL for Fastify. The floor imports it."""
 
 
 class Contender:
@@ -111,7 +111,7 @@ def contender(name: str, url: str, directory: Path, before: Path | None = None) 
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Until something answers, whatever it says: nobody has given it a token."""
+    """Waits for any answer, 401 included: the request has no token."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:

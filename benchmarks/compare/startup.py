@@ -1,4 +1,4 @@
-"""How long the service takes from its start to its first good answers, on a database that is there and migrated."""
+"""Measures the time from the start of the service to its first 200, on a database that runs and is migrated."""
 
 import subprocess
 import time

@@ -1,8 +1,8 @@
-"""What ETags, If-Match and Idempotency-Key cost: CPU time per request, of the service and of PostgreSQL.
+"""Measures ETags, If-Match and Idempotency-Key: CPU time per request, of the service and of PostgreSQL.
 
     python -m benchmarks.micro.conditional [PROGRAM ...]
 
-Each PROGRAM is a `todo-api` of another checkout to compare with; they take turns, this checkout's first.
+Each PROGRAM is the `todo-api` of another checkout to compare with. They run in turn, this checkout first.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from todo_api.db.migrations import alembic_config
 
 CONNECTIONS = 8
 REQUESTS = 150
-"""Of each connection in each turn."""
+"""Requests of each connection in each turn."""
 TURNS = 5
 USER = "ann"
 
@@ -109,7 +109,7 @@ async def _talk(port: int, token: str, user: str, requests: Iterator[Request]) -
 
 
 def _cpu(process: psutil.Process) -> float:
-    """Seconds of the children, which do the work."""
+    """CPU seconds of the child processes, which do the work."""
     times = [child.cpu_times() for child in process.children()]
     return sum(each.user + each.system for each in times)
 

@@ -1,8 +1,8 @@
-"""What one CPU second buys: `python -m benchmarks.micro.cpu_second` (needs wrk: apt-get install wrk).
+"""Measures requests per CPU second: `python -m benchmarks.micro.cpu_second` (needs wrk: apt-get install wrk).
 
-One worker as in production, an embedded PostgreSQL with a few users' tasks, wrk on the same machine. CPU time is read
-from the process table before and after, for the worker and for PostgreSQL: steadier than requests per second where
-others use the machine too.
+One worker as in production, an embedded PostgreSQL with 200 tasks of one user, wrk on the same machine. CPU time is
+read from the process table before and after, for the worker and for PostgreSQL: on a shared machine it varies less
+than requests per second.
 """
 
 import re
@@ -33,7 +33,7 @@ def cpu(process: psutil.Process) -> float:
 
 
 def load(url: str, authorization: str, method: str, body: str) -> int:
-    """Requests that wrk had answered, all with 2xx."""
+    """The number of requests that wrk sent, all answered with 2xx."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         headers = (
             f'wrk.headers["Authorization"] = "{authorization}"\nwrk.headers["Content-Type"] = "application/json"\n'
@@ -41,9 +41,9 @@ def load(url: str, authorization: str, method: str, body: str) -> int:
         script.write(f'wrk.method = "{method}"\n{headers}' + (f"wrk.body = [[{body}]]\n" if body else ""))
         script.flush()
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script.name, url]
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "Non-2xx" not in told, told
-    return int(re.findall(r"(\d+) requests in", told)[0])
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in output, output
+    return int(re.findall(r"(\d+) requests in", output)[0])
 
 
 def postmaster(home: Path) -> psutil.Process:

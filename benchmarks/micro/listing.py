@@ -1,21 +1,20 @@
-"""What lists, searches and tag counts cost a user with few tasks and one with many: writes docs/listing.md.
+"""Measures lists, searches and tag counts of users with few and with many tasks: writes docs/listing.md.
 
     python -m benchmarks.micro.listing
 
-It runs on an embedded PostgreSQL of its own, with two hundred other users about, on Linux, and takes some minutes. Wall
-times are of the repositories: statement, driver and Structs, and are those of the best of several rounds. CPU time is
-the database's, from its process: on a machine with other work it is the one to compare.
+It runs on its own embedded PostgreSQL, with two hundred other users, on Linux, and takes some minutes. Wall times are
+those of the repositories (statement, driver and Structs) in the best of several rounds. CPU time is that of the
+database process: compare by it on a machine with other work.
 """
 
 import asyncio
 import json
 import os
-import random
 import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -23,8 +22,8 @@ from uuid import UUID
 import asyncpg
 from alembic import command as alembic
 
+from benchmarks.micro.listing_data import NEIGHBOURS, SIZES, TAGS, seed
 from todo_api.cli.embedded_postgres import embedded_postgres
-from todo_api.db.casefold import fold, fold_title
 from todo_api.db.database import Database
 from todo_api.db.migrations import alembic_config
 from todo_api.db.statement import Statement
@@ -36,18 +35,9 @@ from todo_api.features.tasks.list_repository import TaskList
 from todo_api.features.tasks.repository import TaskRepository
 from todo_api.features.tasks.structs import TaskCreate, TaskUpdate
 
-SIZES = (100, 10_000, 100_000)
-NEIGHBOURS = 200
 ROUNDS, PER_ROUND = 5, 20
 WRITES = 1500
 PAGE = "docs/listing.md"
-TAGS = [f"tag{number:02}" for number in range(100)]
-WORDS = """
-milk bread groceries call mum report quarterly invoice garden fence paint buy clean kitchen plan holiday book flight
-hotel dentist appointment water plants email boss review code deploy server backup photos read chapter write letter
-school run shoes order gift birthday pay rent renew passport car service tyres check oil windows repair bike cook
-dinner friends walk dog train marathon stretch
-""".split()  # noqa: SIM905 - one list item a line would be a page
 SORT_INDEXES = ("ix_tasks_updated_at", "ix_tasks_title", "ix_tasks_due_date", "ix_tasks_priority")
 
 Call = Callable[[], Awaitable[Any]]
@@ -60,7 +50,7 @@ def cpu_of(connection: asyncpg.Connection) -> Callable[[], float]:
 
 
 class OneConnection:
-    """Stands where the pool does, and remembers what went through it."""
+    """Takes the place of the pool, and keeps the last statement with its arguments."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
@@ -73,7 +63,7 @@ class OneConnection:
         return rows
 
     async def rows_read(self) -> tuple[int, int]:
-        """Rows that the last statement's scans looked at, and buffers."""
+        """The rows that the scans of the last statement read, and its buffers."""
         explained = await self.connection.fetchval(
             f"explain (analyze, buffers, timing off, format json) {self.sql}", *self.arguments
         )
@@ -90,36 +80,6 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield plan
     for part in plan.get("Plans", ()):
         yield from nodes(part)
-
-
-def tasks_of(user: str, count: int, chance: random.Random) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    tasks, links = [], []
-    for number in range(count):
-        id_ = UUID(int=chance.getrandbits(128), version=4)
-        title = f"{' '.join(chance.choices(WORDS, k=5)).capitalize()} {number}"
-        description = " ".join(chance.choices(WORDS, k=18)).capitalize() if number % 2 else None
-        created = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
-        due = date(2026, 1, 1) + timedelta(days=chance.randrange(365)) if number % 3 else None
-        done = created if chance.random() < 0.5 else None
-        folded = (fold_title(title), fold(description or ""))
-        updated = created + timedelta(seconds=chance.randrange(100_000))
-        tasks.append((user, id_, title, description, chance.randint(1, 3), due, done, created, updated, *folded))
-        links += [(user, id_, tag) for tag in chance.sample(TAGS, 2)]
-    return tasks, links
-
-
-async def seed(connection: asyncpg.Connection) -> None:
-    chance = random.Random(20261120)
-    columns = "user_id id title description priority due_date completed_at created_at updated_at title_folded"
-    users = {f"neighbour{number}": 200 for number in range(NEIGHBOURS)} | {f"user{size}": size for size in SIZES}
-    for user, count in users.items():
-        tasks, links = tasks_of(user, count, chance)
-        await connection.copy_records_to_table("tasks", records=tasks, columns=[*columns.split(), "description_folded"])
-        await connection.copy_records_to_table(
-            "tags", records=[(user, tag, fold(tag)) for tag in TAGS], columns=["user_id", "name", "name_folded"]
-        )
-        await connection.copy_records_to_table("task_tags", records=links, columns=["user_id", "task_id", "tag"])
-    await connection.execute("vacuum analyze")
 
 
 async def timed(call: Call, cpu: Callable[[], float]) -> tuple[float, float, float]:
@@ -215,7 +175,7 @@ async def writes(connection: asyncpg.Connection) -> str:
 async def writes_table(connection: asyncpg.Connection) -> list[str]:
     head = "| indexes | create, CPU ms | create, WAL bytes | complete, CPU ms | complete, WAL bytes |"
     lines = [head, "|---|--:|--:|--:|--:|"]
-    # Whole pages go to the log after a checkpoint, at random: they would drown what is compared.
+    # After a checkpoint whole pages go to the WAL: at a random time, and more than the difference to measure.
     await connection.execute("alter system set full_page_writes = off")
     await connection.execute("select pg_reload_conf()")
     await writes(connection)
@@ -226,17 +186,16 @@ async def writes_table(connection: asyncpg.Connection) -> list[str]:
     return lines
 
 
-HEAD = """# What lists cost
+HEAD = """# The cost of lists
 
 Written by `python -m benchmarks.micro.listing`, run by hand. PostgreSQL 18 (embedded) without parallel workers, one
-connection, two cores shared with other work: compare by CPU time, which is the database's own. Each user has two tags
-of a hundred on each task and a description on every other one; {neighbours} other users have 200 tasks each. Pages have
-50 tasks, the newest first where no sort is named. Rows read are those that all scans of the statement looked at. Load
-average at the end of the run: {load:.0f}; wall times are those of a waiting process where that is above the number of
-cores.
+connection, two cores shared with other work: compare by CPU time, which is the database's own. Each task has two of a
+hundred tags, and every other task a description; {neighbours} other users have 200 tasks each. Pages have 50 tasks, the
+newest first unless a sort is named. Rows read are those that all scans of the statement read. Load average at the end
+of the run: {load:.0f}. If that is above the number of cores, wall times include waiting for a core.
 """
 WRITES_HEAD = """
-## What the indexes cost a write
+## The cost of the indexes for a write
 
 A task with two tags and a description of 112 characters, one client.
 """

@@ -1,6 +1,6 @@
-"""What the outermost layer costs a request: `python -m benchmarks.micro.observability 2>/dev/null`.
+"""Measures the outermost middleware: `python -m benchmarks.micro.observability 2>/dev/null`.
 
-The layer with its log line, as in production, around an ASGI app that answers at once; less that app alone.
+The middleware with its log line, as in production, around an ASGI app that answers at once, minus that app alone.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ async def answer(scope: Any, _: Any, send: Any) -> None:
 
 
 async def forget(_: Message) -> None:
-    """The client."""
+    """The client, which drops the answer."""
 
 
 async def microseconds(app: ASGIApp) -> float:
@@ -43,7 +43,7 @@ async def microseconds(app: ASGIApp) -> float:
     began = process_time()
     for _ in range(REQUESTS):
         scope: Any = {"type": "http", "method": "GET", "headers": headers, "state": {"request_id": "0123456789abcdef"}}
-        await app(scope, None, forget)  # type: ignore[arg-type] # nobody receives
+        await app(scope, None, forget)  # type: ignore[arg-type] # the app never calls receive
     return (process_time() - began) / REQUESTS * 1e6
 
 

@@ -1,4 +1,4 @@
-"""What verifying a token costs, and what it costs when it is cached: `python -m benchmarks.micro.tokens`."""
+"""Measures the verification of a token, and the lookup of a cached one: `python -m benchmarks.micro.tokens`."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ ROUNDS = 2000
 
 
 def microseconds(work: Callable[[], Any]) -> float:
-    """CPU time, the best of five."""
+    """CPU time of one call, the best of five rounds."""
     best = float("inf")
     for _ in range(5):
         began = time.process_time()

@@ -1,4 +1,4 @@
-// Better Auth on PostgreSQL, giving HS256 tokens that the API verifies with the secret that both have.
+// Better Auth on PostgreSQL. It signs HS256 tokens, which the API verifies with the secret that both have.
 import http from "node:http";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
@@ -18,7 +18,7 @@ const options = {
   telemetry: { enabled: false },
   plugins: [
     jwt({
-      // Better Auth wants both of these before it lets a callback sign; neither is used.
+      // Better Auth requires both of these for a `sign` callback; neither is used.
       jwks: { remoteUrl: `${BETTER_AUTH_URL}/unused`, keyPairConfig: { alg: "EdDSA" } },
       jwt: {
         issuer: BETTER_AUTH_URL,

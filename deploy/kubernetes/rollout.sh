@@ -1,5 +1,5 @@
 #!/bin/sh
-# Migrates, and only when that is done rolls the service out: deploy/kubernetes/rollout.sh [kubectl's options, like -n todo]
+# Migrates, then rolls the service out: deploy/kubernetes/rollout.sh [options of kubectl, like -n todo]
 set -eu
 cd "$(dirname "$0")"
 kubectl "$@" delete job todo-api-migrate --ignore-not-found --wait

@@ -1,7 +1,8 @@
-"""What searches look at, and an index for each sort.
+"""Columns for the search, and an index for each sort.
 
-The folded columns are written by the service, which knows all of Unicode's cases whatever the server's locale is. This
-locks the tables while it fills them in, in one transaction; a service of an earlier version cannot write afterwards.
+The service writes the folded columns: its case folding is that of Unicode, whatever the server's locale is. This
+migration locks the tables while it fills the columns, in one transaction. An earlier version of the service cannot
+write afterwards.
 """
 
 import sqlalchemy as sa
@@ -50,7 +51,9 @@ _FILL_TAGS = sa.text("""
 def upgrade() -> None:
     for table, column in _FOLDED:
         op.add_column(table, sa.Column(column, sa.Text(collation="C")))
-    if not context.is_offline_mode():  # As SQL it is for empty tables: where rows are, `set not null` refuses.
+    if (
+        not context.is_offline_mode()
+    ):  # The SQL of offline mode is for empty tables: if there are rows, `set not null` fails.
         _fill_tasks(op.get_bind())
         _fill_tags(op.get_bind())
     for table, column in _FOLDED:

@@ -1,4 +1,4 @@
-"""What changed when, and the keys of safe retries."""
+"""The version in which each field changed last, and the idempotency keys."""
 
 import sqlalchemy as sa
 from alembic import op

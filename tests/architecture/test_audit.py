@@ -1,4 +1,4 @@
-"""The audit of the locked dependencies finds what is known, and never takes silence for good news."""
+"""The audit of the locked dependencies reports known vulnerabilities, and says so when it could not be made."""
 
 import json
 import os
@@ -27,14 +27,14 @@ KNOWN = {
 
 @contextmanager
 def osv(*vulnerable: str) -> Iterator[tuple[str, set[str]]]:
-    """A database of vulnerabilities (https://google.github.io/osv.dev/post-v1-query/), and what it was asked for."""
-    asked: set[str] = set()
+    """URL of a stand-in for OSV (https://google.github.io/osv.dev/post-v1-query/), and the packages queried there."""
+    queried: set[str] = set()
 
-    class JsonResponse(BaseHTTPRequestHandler):
+    class Osv(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            question: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            name = question.get("package", {}).get("name", "")
-            asked.add(name)
+            query: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            name = query.get("package", {}).get("name", "")
+            queried.add(name)
             body = json.dumps({"vulns": [KNOWN]} if name in vulnerable else {}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
@@ -42,13 +42,13 @@ def osv(*vulnerable: str) -> Iterator[tuple[str, set[str]]]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Nothing: the test's output is the audit's."""
+            """Keeps the request log out of the test's output."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), JsonResponse) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Osv) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/v1/query", asked
+            yield f"http://127.0.0.1:{server.server_port}/v1/query", queried
         finally:
             server.shutdown()
             thread.join()
@@ -60,13 +60,13 @@ def audit(url: str, **settings: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_everything_locked_is_asked_for() -> None:
-    with osv() as (url, asked):
+def test_every_locked_package_is_queried() -> None:
+    with osv() as (url, queried):
         done = audit(url)
     assert done.returncode == 0, done.stdout + done.stderr
     locked = set(re.findall(r'^name = "([^"]+)"', LOCK, re.MULTILINE))
-    assert {"msgspec", "litestar", "pyjwt", "locust"} <= asked
-    assert len(locked - asked) < 0.15 * len(locked), locked - asked  # other platforms' packages are left out
+    assert {"msgspec", "litestar", "pyjwt", "locust"} <= queried
+    assert len(locked - queried) < 0.15 * len(locked), locked - queried  # packages of other platforms are left out
 
 
 def test_a_known_vulnerability_fails_the_gate() -> None:
@@ -83,7 +83,7 @@ def test_an_audit_that_cannot_be_made_says_so() -> None:
     assert audit(url, AUDIT="required").returncode == 1
 
 
-def test_the_lock_is_exact_and_comes_from_nowhere_in_particular() -> None:
+def test_the_lock_has_exact_versions_and_hashes_and_no_address() -> None:
     packages = re.split(r"^\[\[package\]\]$", LOCK, flags=re.MULTILINE)[1:]
     assert len(packages) > 80
     for package in packages:

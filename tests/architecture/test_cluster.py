@@ -1,6 +1,7 @@
-"""Nothing that a cluster distributed by `user_id` refuses: https://docs.citusdata.com/en/stable/develop/reference_workarounds.html
+"""The schema and the statements fit a Citus cluster: https://docs.citusdata.com/en/stable/develop/reference_workarounds.html
 
-The extension is not at hand here, so what it refuses is looked for; distributing itself is tested for its form.
+The extension is not installed here. So the tests look for the things that Citus refuses, and compare the SQL that
+distributes the tables.
 """
 
 import re
@@ -32,7 +33,7 @@ _OTHERS = """
 _VOLATILE = "select distinct proname from pg_proc where provolatile = 'v' and pronamespace = 'pg_catalog'::regnamespace"
 
 
-def test_each_key_stays_with_its_user(database_url: str) -> None:
+def test_each_key_begins_with_its_user(database_url: str) -> None:
     keys = [row for row in run(database_url, _KEYS) if "alembic_version" not in row["name"] + row["definition"]]
     assert len(keys) >= 2 * len(METADATA.tables)
     for key in keys:
@@ -42,11 +43,11 @@ def test_each_key_stays_with_its_user(database_url: str) -> None:
         assert "SET DEFAULT" not in key["definition"], key
 
 
-def test_there_is_nothing_but_tables_and_indexes(database_url: str) -> None:
+def test_the_schema_has_only_tables_and_indexes(database_url: str) -> None:
     assert [row["name"] for row in run(database_url, _OTHERS)] == []
 
 
-def test_no_statement_has_what_the_nodes_would_answer_differently(database_url: str) -> None:
+def test_no_statement_calls_a_volatile_function(database_url: str) -> None:
     volatile = {row["proname"] for row in run(database_url, _VOLATILE)}
     assert {"random", "clock_timestamp", "gen_random_uuid", "nextval"} <= volatile
     for statement in STATEMENTS:

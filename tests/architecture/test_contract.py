@@ -1,4 +1,4 @@
-"""The OpenAPI document is the contract: it changes on purpose only, and it tells the truth."""
+"""The OpenAPI document is the contract: it changes only on purpose, and the service keeps it."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ def document(service: Any) -> dict[str, Any]:
 
 
 def test_the_document_is_the_one_agreed_on(document: dict[str, Any]) -> None:
-    """On purpose: `todo-api openapi --output tests/architecture/openapi.json`, and say so in the CHANGELOG."""
+    """To change it: `todo-api openapi --output tests/architecture/openapi.json`, and a line in the CHANGELOG."""
     assert document == json.loads(CONTRACT.read_text())
 
 
@@ -48,7 +48,7 @@ def test_operations_have_their_names(document: dict[str, Any]) -> None:
     }
 
 
-def test_the_schemas_tell_the_truth(document: dict[str, Any]) -> None:
+def test_the_schemas_have_the_limits_of_the_service(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1.")
     schemas = document["components"]["schemas"]
     create, update = schemas["TaskCreate"], schemas["TaskUpdate"]
@@ -65,7 +65,7 @@ def test_the_schemas_tell_the_truth(document: dict[str, Any]) -> None:
 
 
 def assert_trimmed(pattern: str, most: int) -> None:
-    """`pattern` is 1 to `most` characters but NUL, not counting what `str.strip` drops."""
+    """`pattern` accepts 1 to `most` characters except NUL, without the white space that `str.strip` drops."""
     spaces = "".join(character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace())
     for good in ("x", "x" * most, f"{spaces}{'x' * most}{spaces}", f"x{spaces}x", "\ufeff", "\u200b"):
         assert re.fullmatch(pattern, good), good
@@ -73,7 +73,7 @@ def assert_trimmed(pattern: str, most: int) -> None:
         assert not re.fullmatch(pattern, bad), bad
 
 
-def test_every_operation_names_its_refusals(document: dict[str, Any]) -> None:
+def test_every_operation_documents_its_error_statuses(document: dict[str, Any]) -> None:
     for path, item in document["paths"].items():
         for operation in item.values():
             statuses = set(operation["responses"])
@@ -98,7 +98,7 @@ def test_the_page_names_the_document_and_one_script(anyone: httpx.Client) -> Non
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_the_script_is_pinned_wherever_it_comes_from(own: bool) -> None:
+def test_the_script_is_pinned_from_the_cdn_and_from_here(own: bool) -> None:
     text = page(own=own)
     assert 'data-url="/docs/openapi.json"' in text
     ((source, integrity),) = re.findall(r'<script src="([^"]+)" integrity="(sha384-[^"]+)"', text)

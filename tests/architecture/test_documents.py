@@ -1,4 +1,4 @@
-"""What the documents name exists, and what exists is named."""
+"""The documents name things that exist, and every setting, route and command is documented."""
 
 import re
 import subprocess
@@ -14,6 +14,7 @@ from todo_api.config.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 
 def test_the_settings_are_those_that_are_read() -> None:
@@ -51,16 +52,17 @@ def test_the_commands_exist() -> None:
 
 def test_the_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z-]+)", README)) - {"alone"} <= targets
+    named = set(re.findall(r"\bmake ([a-z-]+)", README)) - {"alone"}
+    assert named | set(re.findall(r"(?:`|^)make ([a-z-]+)", CONTRIBUTING.read_text(), re.MULTILINE)) <= targets
 
 
-@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [CONTRIBUTING, *sorted(ROOT.glob("docs/**/*.md"))], ids=lambda page: page.name)
 def test_the_files_that_pages_name_exist(page: Path) -> None:
     for name in re.findall(r"`((?:tests|src|docs|benchmarks|migrations)/[\w/.-]+)`", page.read_text()):
         assert (ROOT / name).exists(), name
 
 
-def test_what_benchmarks_write_has_its_place_and_leaves_the_prose(tmp_path: Path) -> None:
+def test_a_benchmark_replaces_its_part_of_the_page_and_leaves_the_prose(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(PAGE.read_text())
     for part in get_args(Part):
@@ -77,7 +79,7 @@ def blocks_of(section: str) -> list[str]:
 
 
 def run(blocks: list[str], service: Service, directory: Path) -> list[str]:
-    """Lines of output, when the blocks are pasted one after the other."""
+    """The lines of output that are not empty, when the blocks run one after the other in one shell."""
     for block in blocks:
         assert "task.json" not in block or (ROOT / ".gitignore").read_text().count("task.json")
     (directory / ".venv").symlink_to(ROOT / ".venv")

@@ -1,4 +1,4 @@
-"""A migration never breaks the version that still serves, and two runs at once do not collide."""
+"""A migration does not break the version that still runs, and two runs at once do not collide."""
 
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ from todo_api.db.migrations import alembic_config
 
 __all__ = ["empty"]
 FIRST_RELEASE: Final = "0003"
-"""Up to this revision nothing was ever released that a migration could break."""
+"""The first release has this revision. Earlier migrations had no released version to break."""
 ROOT: Final = Path(__file__).parents[2]
 _SLOW: Final = """
 from alembic import op
@@ -32,7 +32,7 @@ def test_every_migration_after_the_first_release_is_safe() -> None:
     config = alembic_config("postgresql://nowhere")
     for script in ScriptDirectory.from_config(config).walk_revisions():
         before = script.down_revision
-        assert before is None or isinstance(before, str), "migrations are one line"
+        assert before is None or isinstance(before, str), "each migration has one predecessor"
         sql = sql_of(config, script.revision, before)
         assert "alembic_version" in sql
         assert script.revision <= FIRST_RELEASE or not dangers(sql), script.revision
@@ -63,7 +63,7 @@ def test_every_migration_after_the_first_release_is_safe() -> None:
         "CREATE TYPE priority AS ENUM ('High')",
     ],
 )
-def test_a_dangerous_statement_is_found(sql: str) -> None:
+def test_a_dangerous_statement_is_reported(sql: str) -> None:
     assert len(dangers(f"BEGIN;\n\n{sql};\n\nUPDATE alembic_version SET version_num='2';\n\nCOMMIT;")) == 1
 
 
@@ -81,12 +81,12 @@ def test_a_dangerous_statement_is_found(sql: str) -> None:
         "CREATE TABLE lists (user_id TEXT NOT NULL);\nCREATE INDEX ix ON lists (user_id)",
     ],
 )
-def test_a_safe_statement_is_let_through(sql: str) -> None:
+def test_a_safe_statement_is_not_reported(sql: str) -> None:
     assert dangers(f"{sql};\n") == []
 
 
 def test_two_runs_at_once_do_not_collide(empty: str, tmp_path: Path) -> None:
-    """Not even where one of the migrations commits in between."""
+    """Also when one of the migrations commits before the last one has run."""
     migrations = tmp_path / "migrations"
     shutil.copytree(ROOT / "migrations", migrations, ignore=shutil.ignore_patterns("__pycache__"))
     head = ScriptDirectory(str(migrations)).get_current_head()

@@ -1,4 +1,4 @@
-"""Migrations go up, match the tables, go down to nothing and up again."""
+"""Migrations upgrade, match the tables in the code, downgrade to an empty database and upgrade again."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit, urlunsplit
@@ -29,7 +29,7 @@ def run(url: str, sql: str) -> list[asyncpg.Record]:
 
 @pytest.fixture
 def empty(database_url: str) -> Iterator[str]:
-    """The URL of a database of its own."""
+    """The URL of a new, empty database."""
     name = f"empty_{uuid4().hex}"
     run(database_url, f"create database {name}")
     yield urlunsplit(urlsplit(database_url)._replace(path=f"/{name}"))
@@ -40,7 +40,7 @@ def tables(url: str) -> set[str]:
     return {row[0] for row in run(url, "select tablename from pg_tables where schemaname = 'public'")}
 
 
-def test_up_no_drift_down_up(empty: str) -> None:
+def test_upgrade_check_and_downgrade_work_twice(empty: str) -> None:
     config = alembic_config(empty)
     for _ in range(2):
         alembic.upgrade(config, "head")
@@ -50,7 +50,7 @@ def test_up_no_drift_down_up(empty: str) -> None:
         assert tables(empty) == {"alembic_version"}
 
 
-def test_each_step_can_be_taken_back(empty: str) -> None:
+def test_each_migration_can_be_downgraded(empty: str) -> None:
     config = alembic_config(empty)
     revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
     for revision in revisions:
@@ -59,7 +59,7 @@ def test_each_step_can_be_taken_back(empty: str) -> None:
         alembic.upgrade(config, revision)
 
 
-def test_a_failing_migration_leaves_nothing(empty: str) -> None:
+def test_a_failing_migration_changes_nothing(empty: str) -> None:
     run(empty, "create table task_tags (squatter int)")
     with pytest.raises(Exception, match="task_tags"):
         alembic.upgrade(alembic_config(empty), "head")
@@ -82,7 +82,7 @@ def test_the_owner_is_in_every_key(empty: str) -> None:
             assert columns.startswith("user_id, "), key
 
 
-def test_what_searches_look_at_is_filled_in_for_tasks_that_are_there(empty: str) -> None:
+def test_the_search_columns_of_existing_rows_are_filled(empty: str) -> None:
     alembic.upgrade(alembic_config(empty), "0001")
     run(
         empty,

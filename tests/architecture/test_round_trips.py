@@ -1,4 +1,4 @@
-"""One round trip to the database for each operation, none for what is refused."""
+"""Each operation needs one round trip to the database. A refused request needs none."""
 
 import statistics
 import time
@@ -59,7 +59,7 @@ def test_each_operation_is_one_round_trip(person: Person, proxy: Wire) -> None:
     }
 
 
-def test_what_is_refused_costs_none(person: Person, proxy: Wire) -> None:
+def test_a_refused_request_needs_no_round_trip(person: Person, proxy: Wire) -> None:
     before = proxy.round_trips
     refused = [
         person.get("/api/somebody-else/tasks"),
@@ -73,7 +73,7 @@ def test_what_is_refused_costs_none(person: Person, proxy: Wire) -> None:
     assert proxy.round_trips == before
 
 
-def test_20_ms_to_the_database_are_felt_once(person: Person, proxy: Wire) -> None:
+def test_a_delay_of_20_ms_to_the_database_is_paid_once(person: Person, proxy: Wire) -> None:
     proxy.delay = 0.02
     try:
         took: dict[str, deque[float]] = {}
@@ -83,7 +83,7 @@ def test_20_ms_to_the_database_are_felt_once(person: Person, proxy: Wire) -> Non
                 call(person)
                 took.setdefault(operation, deque(maxlen=5 * PER_ROUND[operation])).append(time.perf_counter() - began)
             medians = {operation: statistics.median(times) for operation, times in took.items()}
-            # On a machine that others use too, a quiet moment is waited for.
+            # A busy machine adds time of its own: the rounds go on until it is quiet, up to MOST_ROUNDS.
             if played >= 5 and max(medians.values()) < 0.025:
                 break
     finally:

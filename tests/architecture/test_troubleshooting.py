@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md: every message in it is provoked, and found as it is printed there."""
+"""Every message in docs/troubleshooting.md is provoked, and is as the page prints it."""
 
 import os
 import re
@@ -29,13 +29,13 @@ IN_THE_BROWSER: Final = "The origin is not allowed"
 
 
 def printed(name: str) -> re.Pattern[str]:
-    """As the page has it; a log may escape its quotes."""
+    """Matches the message of the page. A log may escape its quotes."""
     return re.compile(re.escape(MESSAGES[name]).replace("…", ".+").replace('"', r'\\?"'))
 
 
 @pytest.fixture(scope="module")
 def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Its database is empty, its Better Auth is away."""
+    """A service with an empty database, whose Better Auth cannot be reached."""
     with TemporaryDirectory(prefix="t", ignore_cleanup_errors=True) as home:
         Path(home).chmod(0o755)
         with embedded_postgres(Path(home), {"fsync": "off"}) as url:
@@ -75,7 +75,7 @@ def test_the_log_says_why_it_is_401(lost: Service, name: str) -> None:
     assert printed(name).search(lost.log.read_text())
 
 
-def test_no_token_came(lost: Service) -> None:
+def test_no_token_was_sent(lost: Service) -> None:
     assert httpx.get(f"{lost.url}/api/ann/tasks").status_code == 401
     assert printed("No token came").search(lost.log.read_text())
 
@@ -86,7 +86,7 @@ def test_the_token_is_signed_the_other_way(service: Service) -> None:
     assert printed("The token is signed the other way").search(service.log.read_text())
 
 
-def test_the_path_is_somebody_elses(lost: Service) -> None:
+def test_the_path_is_another_users(lost: Service) -> None:
     answer = httpx.get(f"{lost.url}/api/bob/tasks", headers={"Authorization": f"Bearer {good()}"})
     assert answer.status_code == 403
     assert printed("The path is somebody else's").fullmatch(answer.text)
@@ -147,7 +147,7 @@ def test_the_data_directory_is_in_use(tmp_path: Path) -> None:
 
 
 def installing(directory: Path, path: str, **environ: str) -> str:
-    """What the first step of `make install` says."""
+    """The error output of the first step of `make install`."""
     (directory / "scripts").mkdir()
     shutil.copy(ROOT / "scripts/install-pdm", directory / "scripts")
     done = subprocess.run(

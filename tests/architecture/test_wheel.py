@@ -1,4 +1,4 @@
-"""The wheel carries all that the service needs, and nothing beside its package."""
+"""The wheel contains all that the service needs, in one package."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from tests.support.service import environment
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the wheel's content lies, as if installed."""
+    """The folder with the content of the wheel, as if installed."""
     directory = tmp_path_factory.mktemp("wheel")
     build = "import sys; from pdm.backend import build_wheel; build_wheel(sys.argv[1])"
     subprocess.run([sys.executable, "-c", build, directory], cwd=ROOT, check=True, capture_output=True)
@@ -28,7 +28,7 @@ def test_it_has_one_package(unpacked: Path) -> None:
 
 
 def test_it_brings_its_migrations(unpacked: Path, tmp_path: Path) -> None:
-    """Run away from the checkout, with the wheel's package in front of the installed one."""
+    """The command runs outside the checkout, with the wheel's package before the installed one on the path."""
     script = (
         "import todo_api, os, sys; assert todo_api.__file__.startswith(sys.argv[1]), todo_api.__file__\n"
         "sys.argv = ['todo-api', 'database', 'upgrade', '--sql']; from todo_api.cli.main import main; main()"

@@ -1,4 +1,4 @@
-"""The backup of docs/operations.md, taken and restored as printed."""
+"""The commands for backup and restore in docs/operations.md work as printed."""
 
 import os
 import re
@@ -44,7 +44,7 @@ def test_a_backup_is_taken_and_restored_as_printed(empty: str, another: str, tmp
     with in_production(tmp_path, empty) as service, somebody(service, user) as ann:
         tasks = [ann.creates(title=f"täsk {n} 'quoted' \\ ✓", tags=["home", f"tag {n}"]) for n in range(20)]
         ann.patch(f"tasks/{tasks[0]['id']}", json={"description": "a\tb\nc", "due_date": "2026-12-24"})
-        told = ann.get("tasks").json()
+        page = ann.get("tasks").json()
     programs = f"{_programs()}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "-euc", printed("Backup and restore")],
@@ -59,5 +59,5 @@ def test_a_backup_is_taken_and_restored_as_printed(empty: str, another: str, tmp
     assert len(content(another)["tasks"]) == 20
     alembic.check(alembic_config(another))
     with in_production(tmp_path, another) as service, somebody(service, user) as ann:
-        assert ann.get("tasks").json() == told
+        assert ann.get("tasks").json() == page
         assert ann.creates(tags=["home"])["tags"] == ["home"]

@@ -1,4 +1,4 @@
-"""What is in deploy/ fits the published schemas, the service and its image."""
+"""The files in deploy/ fit the published schemas, the service and its image."""
 
 import hashlib
 import json
@@ -67,17 +67,17 @@ def test_the_compose_file_fits_the_specification() -> None:
     assert not validator.is_valid({"services": {"api": {"imagee": "x"}}})
 
 
-def test_every_setting_that_is_given_exists() -> None:
-    given = set(re.findall(r"^([A-Z_]+)=", (KUBERNETES / "settings.env").read_text(), re.MULTILINE))
+def test_the_manifests_set_only_settings_that_exist() -> None:
+    names = set(re.findall(r"^([A-Z_]+)=", (KUBERNETES / "settings.env").read_text(), re.MULTILINE))
     for name in ("deployment.yaml", "migrate/job.yaml"):
-        given |= {each["name"] for each in pod(name)["containers"][0]["env"]}
+        names |= {each["name"] for each in pod(name)["containers"][0]["env"]}
     for service in ("api", "migrate"):
-        given |= set(compose()["services"][service]["environment"])
-    assert given <= set(VARIABLES)
-    assert given >= SECRETS
+        names |= set(compose()["services"][service]["environment"])
+    assert names <= set(VARIABLES)
+    assert names >= SECRETS
 
 
-def test_secrets_are_given_by_reference() -> None:
+def test_secrets_are_set_by_reference() -> None:
     assert not SECRETS & set(re.findall(r"^([A-Z_]+)=", (KUBERNETES / "settings.env").read_text(), re.MULTILINE))
     for name in ("deployment.yaml", "migrate/job.yaml"):
         for each in pod(name)["containers"][0]["env"]:
@@ -85,7 +85,7 @@ def test_secrets_are_given_by_reference() -> None:
 
 
 @pytest.mark.parametrize("name", ["deployment.yaml", "migrate/job.yaml"])
-def test_the_pods_may_do_nothing_but_serve(name: str) -> None:
+def test_the_pods_run_without_privileges(name: str) -> None:
     (container,) = pod(name)["containers"]
     user = int(re.findall(r"^USER (\d+):\d+$", CONTAINERFILE, re.MULTILINE)[0])
     assert pod(name)["securityContext"]["runAsUser"] == user >= 10000
@@ -97,26 +97,28 @@ def test_the_pods_may_do_nothing_but_serve(name: str) -> None:
     assert container["resources"]["limits"]["memory"]
 
 
-def test_the_network_policy_is_for_our_pods_and_no_others() -> None:
-    """Kustomize adds no label to an empty selector, which would be everybody's."""
+def test_the_network_policy_selects_only_our_pods() -> None:
+    """Kustomize adds no label to an empty selector, which would select all pods of the namespace."""
     selector = manifest("network-policy.yaml")["spec"]["podSelector"]["matchLabels"]
     assert selector == {"app.kubernetes.io/name": "todo-api"}
     for name in ("deployment.yaml", "migrate/job.yaml"):
         assert selector.items() <= manifest(name)["spec"]["template"]["metadata"]["labels"].items()
 
 
-def test_the_probes_ask_what_the_service_answers() -> None:
+def test_the_probes_request_public_paths_of_the_service() -> None:
     (container,) = pod("deployment.yaml")["containers"]
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert container[probe]["httpGet"]["path"] in PUBLIC
-    assert container["livenessProbe"]["httpGet"]["path"] == "/health", "a database that is away must not kill replicas"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/health", (
+        "an unreachable database must not restart replicas"
+    )
     assert container["ports"][0]["containerPort"] == int(re.findall(r"^EXPOSE (\d+)$", CONTAINERFILE, re.MULTILINE)[0])
     wait = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     drain = int(re.findall(r"_STOP_SECONDS: Final = (\d+)", (ROOT / "src/todo_api/cli/server.py").read_text())[0])
     assert pod("deployment.yaml")["terminationGracePeriodSeconds"] > wait + drain
 
 
-def test_every_metric_that_is_watched_exists() -> None:
+def test_alerts_and_dashboard_use_metrics_that_exist() -> None:
     source = (ROOT / "src/todo_api/observability/metrics.py").read_text()
     there = {name for name, _ in EVENTS.values()} | set(re.findall(r'"(todo_api_\w+)"', source))
     dashboard = json.loads((DEPLOY / "grafana/todo-api.json").read_text())
@@ -136,7 +138,7 @@ def test_every_alert_is_explained() -> None:
     assert explained == [rule["alert"] for rule in rules]
 
 
-def test_the_image_holds_what_the_lock_says_and_starts_as_nobody() -> None:
+def test_the_image_is_built_from_the_lock_and_has_a_health_check() -> None:
     assert CONTAINERFILE.count("pdm sync --prod") == 2
     assert "ENVIRONMENT=production" in CONTAINERFILE
     assert re.search(r"^HEALTHCHECK .*\\\n +CMD \[\"python3\"", CONTAINERFILE, re.MULTILINE)
@@ -148,7 +150,7 @@ def test_the_image_holds_what_the_lock_says_and_starts_as_nobody() -> None:
         assert (ROOT / name).exists()
 
 
-def test_the_image_that_was_tried_is_that_of_the_file() -> None:
-    """`scripts/prove_container.py` carries the file out, and writes down which file that was."""
+def test_the_proof_is_of_this_containerfile() -> None:
+    """`scripts/prove_container.py` builds and runs the image, and records the hash of its Containerfile."""
     tried = re.findall(r"^Containerfile +sha256:(\w+)$", (DEPLOY / "container-proof.txt").read_text(), re.MULTILINE)
     assert tried == [hashlib.sha256(CONTAINERFILE.encode()).hexdigest()], "run scripts/prove_container.py"

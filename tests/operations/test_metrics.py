@@ -1,4 +1,4 @@
-"""Metrics add up: over workers, over a worker's death, and with what the clients counted."""
+"""Metrics are summed over workers, survive the end of a worker, and agree with the counts of the clients."""
 
 import random
 import re
@@ -38,11 +38,11 @@ def logged(service: Service) -> Sums:
 
 
 def requests(service: Service) -> Sums:
-    told: Sums = Counter()
+    sums: Sums = Counter()
     for name, value in scrape(service).items():
         if labels := re.fullmatch(r'todo_api_requests_total\{method="(.*)",route="(.*)",status="(.*)"\}', name):
-            told[labels[1], labels[2], labels[3]] = int(value)
-    return told
+            sums[labels[1], labels[2], labels[3]] = int(value)
+    return sums
 
 
 async def client(http: httpx.AsyncClient, chance: random.Random, counted: Sums) -> None:
@@ -64,16 +64,16 @@ async def load(service: Service) -> Sums:
     return counted
 
 
-def test_two_workers_add_up_to_what_the_clients_counted(metered: Service) -> None:
+def test_the_sum_of_two_workers_is_the_count_of_the_clients(metered: Service) -> None:
     before, lines_before = requests(metered), logged(metered)
     counted = anyio.run(load, metered)
     assert counted.total() == CLIENTS * REQUESTS
     assert len(counted) == 6
 
-    def told() -> Sums:
+    def scraped() -> Sums:
         return Counter({key: n for key, n in (requests(metered) - before).items() if key[1] in ROUTES.values()})
 
-    until(lambda: told() == counted)
+    until(lambda: scraped() == counted)
     until(lambda: logged(metered) - lines_before == counted)
     sums = scrape(metered)
     for method, route in {key[:2] for key in counted}:
@@ -82,7 +82,7 @@ def test_two_workers_add_up_to_what_the_clients_counted(metered: Service) -> Non
     assert sums["todo_api_request_database_seconds_count"] >= counted["GET", ROUTES["tasks"], "200"]
 
 
-def test_the_pool_and_the_workers_are_told(metered: Service) -> None:
+def test_the_pool_and_the_workers_are_measured(metered: Service) -> None:
     until(lambda: scrape(metered).get('todo_api_pool_connections{state="limit"}') == 6)
     sums = scrape(metered)
     assert sums["todo_api_workers"] == 2
@@ -90,7 +90,7 @@ def test_the_pool_and_the_workers_are_told(metered: Service) -> None:
     assert sums["todo_api_pool_waiting"] == 0
 
 
-def test_a_worker_that_dies_takes_its_connections_along_but_not_its_counts(metered: Service) -> None:
+def test_a_killed_worker_keeps_its_counts_but_not_its_connections(metered: Service) -> None:
     before = requests(metered)
     dead = psutil.Process(metered.process.pid).children()[0]
     dead.kill()
@@ -100,7 +100,7 @@ def test_a_worker_that_dies_takes_its_connections_along_but_not_its_counts(meter
         try:
             return scrape(metered)
         except httpx.TransportError:
-            return {}  # it was the dead one's connection
+            return {}  # the connection was to the killed worker
 
     until(lambda: scraped().get("todo_api_workers") == 2)
     assert not before - requests(metered)
@@ -119,11 +119,11 @@ def test_without_the_setting_there_is_no_page(service: Service) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_an_answer_tells_its_time_when_asked_to(metered: Service, service: Service) -> None:
+def test_server_timing_is_sent_if_the_setting_is_on(metered: Service, service: Service) -> None:
     headers = {"Authorization": f"Bearer {token_for('ann')}"}
-    given = {"Authorization": f"Bearer {token('ann')}"}
-    told = httpx.get(f"{metered.url}/api/ann/tasks", headers=given).headers["server-timing"]
-    auth, db, total = map(float, re.fullmatch(r"auth;dur=(.*), db;dur=(.*), total;dur=(.*)", told).groups())  # type: ignore[union-attr] # it matches
+    production = {"Authorization": f"Bearer {token('ann')}"}
+    timing = httpx.get(f"{metered.url}/api/ann/tasks", headers=production).headers["server-timing"]
+    auth, db, total = map(float, re.fullmatch(r"auth;dur=(.*), db;dur=(.*), total;dur=(.*)", timing).groups())  # type: ignore[union-attr] # it matches
     assert 0 < auth < total
     assert 0 < db < total
     assert "server-timing" not in httpx.get(f"{service.url}/api/ann/tasks", headers=headers).headers

@@ -1,4 +1,4 @@
-"""A new secret without anybody signed out: the steps of docs/operations.md, "A new secret"."""
+"""The secret is rotated without signing anybody out: the steps of docs/operations.md, "A new secret"."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ NEW = "the-new-secret-0123456789abcdefghijklmn"
 
 
 def statuses(service: Service, user: str) -> tuple[int, int]:
-    """What a token signed with the old secret gets, and one signed with the new."""
+    """The status for a token that is signed with the old secret, and for one that is signed with the new secret."""
     with somebody(service, user, OLD) as before, somebody(service, user, NEW) as after:
         return before.get("tasks").status_code, after.get("tasks").status_code
 

@@ -1,4 +1,4 @@
-"""Traces, as a collector gets them."""
+"""Traces as an OpenTelemetry collector receives them."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ def collector() -> Iterator[tuple[str, list[Span]]]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
+            """Keeps the request log out of the test's output."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Traces) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -71,8 +71,8 @@ def test_a_request_continues_its_callers_trace(database_url: str, tmp_path: Path
     assert ann.user_id not in str(spans)
 
 
-def test_without_the_setting_nothing_of_it_runs(tmp_path: Path) -> None:
-    """Where the extra is installed, the framework itself imports OpenTelemetry's interface, which does nothing."""
+def test_without_the_setting_the_sdk_is_not_imported(tmp_path: Path) -> None:
+    """If the extra is installed, Litestar itself imports the OpenTelemetry API, which does nothing without the SDK."""
     program = (
         "import sys; from pathlib import Path; from todo_api.app import create_app\n"
         "from todo_api.config.settings import load_settings; create_app(load_settings({}, Path.cwd()))\n"
@@ -82,6 +82,6 @@ def test_without_the_setting_nothing_of_it_runs(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False).returncode == 0
 
 
-def test_a_bad_endpoint_is_told(tmp_path: Path) -> None:
+def test_a_bad_endpoint_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="OTEL_EXPORTER_OTLP_ENDPOINT is 'collector'"):
         load_settings({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector"}, tmp_path)

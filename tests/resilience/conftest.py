@@ -1,4 +1,4 @@
-"""A service whose database is behind a proxy."""
+"""Fixtures: a service that reaches its database through a proxy, which can cut, freeze and refuse connections."""
 
 from collections.abc import Iterator
 
@@ -23,6 +23,6 @@ def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 @pytest.fixture
 def cut_off(behind: Service) -> Iterator[Person]:
-    """Somebody whose requests go through the proxy."""
+    """A client of that service."""
     with Person(behind.url, fresh_user("ann")) as person:
         yield person

@@ -1,4 +1,4 @@
-"""The database is down, comes late, comes back; the service stays."""
+"""The database is down, starts late or restarts. The service keeps running and recovers."""
 
 import re
 import signal
@@ -74,7 +74,7 @@ def test_a_restart_is_a_slow_answer(ann: Person, postgres: Postgres) -> None:
     assert ann.get("tasks").json()["total"] == 2
 
 
-def test_readiness_asks_a_database_that_answered_no_more(ann: Person, postgres: Postgres, tmp_path: Path) -> None:
+def test_readiness_sends_nothing_to_a_database_that_answered(ann: Person, postgres: Postgres, tmp_path: Path) -> None:
     with (
         Proxy(postgres.port) as proxy,
         running(tmp_path, {"DATABASE_URL": proxy.url}) as service,
@@ -110,7 +110,7 @@ def test_a_database_that_takes_3_s_to_accept_is_a_slow_answer(postgres: Postgres
             service.stop()
 
 
-def test_a_database_that_is_not_up_yet_is_waited_for(postgres: Postgres, tmp_path: Path) -> None:
+def test_the_service_waits_for_a_database_that_starts_later(postgres: Postgres, tmp_path: Path) -> None:
     postgres.stop()
     try:
         service = Service(tmp_path, {"DATABASE_URL": postgres.url})

@@ -1,4 +1,4 @@
-"""What the database refuses, and what it is too slow or too full for: each has its answer, and the service goes on."""
+"""A database that refuses, is too slow or is full: each case has its answer, and the service keeps running."""
 
 import os
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ def role(database_url: str) -> Iterator[str]:
 
 
 async def _held(url: str, person: Person, task_id: str) -> list[httpx.Response]:
-    """Changes, all at once, of a task whose row somebody else holds."""
+    """The answers to CALLERS concurrent changes of a task whose row another transaction has locked."""
     connection = await asyncpg.connect(**connect_arguments(url))
     try:
         async with connection.transaction():
@@ -118,7 +118,7 @@ def test_too_many_connections_are_busy(database_url: str, role: str, tmp_path: P
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
-def test_a_full_disk_is_said_and_reading_goes_on(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_reads_still_work(tmp_path: Path) -> None:
     mount = 'mkdir "$0" && mount -t tmpfs -o size=200k none "$0" && chown 65534 "$0" && exec "$@"'
     with TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)

@@ -1,4 +1,4 @@
-"""What was acknowledged is there, whole and once, whatever was killed; `benchmarks/chaos/` has the long run."""
+"""A write answered with 2xx is stored exactly once, even if any process is killed. `benchmarks/chaos/` runs longer."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A connection that dies costs one quiet retry; a write is never made twice."""
+"""A lost connection costs one retry that the client does not see. No write is executed twice."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ NOT_REPEATED = ("updateTask", "toggleTaskCompletion", "deleteTask")
 
 
 async def terminate(url: str, name: str) -> None:
-    """As an administrator, a suspension or a failover does."""
+    """Ends the connections of the application `name`, as an administrator, a suspension or a failover does."""
     connection = await asyncpg.connect(**connect_arguments(url))
     try:
         await connection.execute(
@@ -59,7 +59,7 @@ def was_done_once(person: Person, operation: str, before: Json, answer: httpx.Re
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("death", ["terminated", "closed", "reset"])
-def test_what_died_while_idle_is_not_noticed(
+def test_a_connection_that_was_closed_while_idle_costs_no_error(
     cut_off: Person, proxy: Proxy, database_url: str, operation: str, death: str
 ) -> None:
     task = cut_off.creates(tags=["a"])
@@ -75,7 +75,7 @@ def test_what_died_while_idle_is_not_noticed(
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("reset", [False, True])
-def test_when_the_answer_is_lost_nothing_is_done_twice(
+def test_a_lost_answer_does_not_execute_a_write_twice(
     cut_off: Person, proxy: Proxy, operation: str, reset: bool
 ) -> None:
     task = cut_off.creates(tags=["a"])
@@ -92,7 +92,7 @@ def test_when_the_answer_is_lost_nothing_is_done_twice(
     was_done_once(cut_off, operation, task, answer)
 
 
-def test_a_create_that_cannot_be_asked_for_again_may_have_been_made(cut_off: Person, proxy: Proxy) -> None:
+def test_a_create_whose_outcome_cannot_be_read_is_outcome_unknown(cut_off: Person, proxy: Proxy) -> None:
     proxy.cut_answer_to = cut_off.user_id.encode()
     proxy.cut_and_refuse = True
     try:
@@ -105,7 +105,7 @@ def test_a_create_that_cannot_be_asked_for_again_may_have_been_made(cut_off: Per
 
 
 @pytest.mark.parametrize("operation", ["createTask", "getTask"])
-def test_a_connection_that_answers_nothing_is_given_up(cut_off: Person, proxy: Proxy, operation: str) -> None:
+def test_a_connection_without_answers_is_replaced(cut_off: Person, proxy: Proxy, operation: str) -> None:
     task = cut_off.creates(tags=["a"])
     call, status = OPERATIONS[operation]
     proxy.freeze()
@@ -116,7 +116,7 @@ def test_a_connection_that_answers_nothing_is_given_up(cut_off: Person, proxy: P
     was_done_once(cut_off, operation, task, answer)
 
 
-async def toggled_after_a_silence(url: str, proxy: Proxy, person: Person, task_id: UUID) -> None:
+async def toggle_on_a_frozen_connection(url: str, proxy: Proxy, person: Person, task_id: UUID) -> None:
     database = Database(url, pool_size=1, max_overflow=0)
     await database.open()
     try:
@@ -128,16 +128,18 @@ async def toggled_after_a_silence(url: str, proxy: Proxy, person: Person, task_i
         await database.close()
 
 
-def test_a_connection_that_was_quiet_is_asked_before_a_write(
+def test_an_idle_connection_is_tested_before_a_write(
     cut_off: Person, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "_TRUSTED_SECONDS", 0)
     task = cut_off.creates()
-    anyio.run(toggled_after_a_silence, proxy.url, proxy, cut_off, UUID(task["id"]))
+    anyio.run(toggle_on_a_frozen_connection, proxy.url, proxy, cut_off, UUID(task["id"]))
     assert cut_off.sees(task["id"])["version"] == 2
 
 
-async def seconds_with_many_silent(url: str, proxy: Proxy, person: Person, task_id: UUID, *, write: bool) -> float:
+async def seconds_with_frozen_connections(
+    url: str, proxy: Proxy, person: Person, task_id: UUID, *, write: bool
+) -> float:
     database = Database(url, pool_size=8, max_overflow=0)
     await database.open()
     try:
@@ -153,16 +155,18 @@ async def seconds_with_many_silent(url: str, proxy: Proxy, person: Person, task_
 
 
 @pytest.mark.parametrize("write", [False, True])
-def test_the_first_silence_condemns_all_that_were_quiet_for_longer(
+def test_after_one_failed_test_all_connections_idle_for_longer_are_closed(
     cut_off: Person, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, write: bool
 ) -> None:
     monkeypatch.setattr(engine, "_TRUSTED_SECONDS", 0)
     task = cut_off.creates()
-    took = anyio.run(partial(seconds_with_many_silent, write=write), proxy.url, proxy, cut_off, UUID(task["id"]))
+    took = anyio.run(partial(seconds_with_frozen_connections, write=write), proxy.url, proxy, cut_off, UUID(task["id"]))
     assert took < 4.5
 
 
-def test_a_write_that_may_not_be_repeated_says_so_within_5_s(cut_off: Person, proxy: Proxy, behind: Service) -> None:
+def test_a_write_without_an_answer_is_outcome_unknown_within_5_s(
+    cut_off: Person, proxy: Proxy, behind: Service
+) -> None:
     task = cut_off.creates()
     proxy.freeze()
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Through PgBouncer in transaction mode: a version before 1.21, which knows no prepared statements."""
+"""The service behind PgBouncer in transaction mode, as a version before 1.21: without prepared statements."""
 
 import os
 import re
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def pooler(database_url: str) -> Iterator[str]:
-    """The URL of a PgBouncer that shares three connections."""
+    """The URL of a PgBouncer with three connections to the database."""
     port = free_port()
     with TemporaryDirectory(prefix="todo-api-") as name:
         directory = Path(name)
@@ -69,7 +69,7 @@ def test_with_pgbouncer_true_everything_works(pooler: str, tmp_path: Path) -> No
         assert "prepared statement" not in log
 
 
-def test_without_it_the_log_says_what_to_add(pooler: str, tmp_path: Path) -> None:
+def test_without_pgbouncer_true_the_log_names_the_parameter(pooler: str, tmp_path: Path) -> None:
     service = Service(tmp_path, {"DATABASE_URL": pooler})
     try:
         service.wait_until_it_answers("/health")
@@ -82,9 +82,9 @@ def test_without_it_the_log_says_what_to_add(pooler: str, tmp_path: Path) -> Non
         service.stop()
 
 
-@pytest.mark.parametrize("told", ["", "&pgbouncer=true"])
-def test_migrations_refuse_it_and_say_so(pooler: str, tmp_path: Path, told: str) -> None:
-    done = todo_api(tmp_path, "database", "upgrade", DATABASE_URL=pooler + told)
+@pytest.mark.parametrize("parameter", ["", "&pgbouncer=true"])
+def test_migrations_refuse_a_pooler_with_one_line(pooler: str, tmp_path: Path, parameter: str) -> None:
+    done = todo_api(tmp_path, "database", "upgrade", DATABASE_URL=pooler + parameter)
     assert done.returncode == 1
     assert re.fullmatch(
         r"todo-api: DATABASE_URL leads to a connection pooler: [^\n]*without `-pooler`\)\n", done.stderr

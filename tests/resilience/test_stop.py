@@ -1,4 +1,4 @@
-"""Stopping loses no request: not on a port that two instances share, nor behind a balancer in front of two ports."""
+"""A stop loses no request, on a port that two instances share and behind a load balancer for two ports."""
 
 import time
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_a_restart_on_a_shared_port_loses_nothing(settings: dict[str, str], tmp_
             assert new.stop() == 0
 
 
-def test_a_stop_behind_a_balancer_loses_nothing(settings: dict[str, str], tmp_path: Path) -> None:
+def test_a_stop_behind_a_load_balancer_loses_nothing(settings: dict[str, str], tmp_path: Path) -> None:
     with (
         running(tmp_path, settings) as one,
         running(tmp_path, settings) as other,
@@ -58,7 +58,7 @@ def test_a_stop_behind_a_balancer_loses_nothing(settings: dict[str, str], tmp_pa
         assert other.process.poll() is None
 
 
-def test_while_it_stops_it_says_so(settings: dict[str, str], tmp_path: Path) -> None:
+def test_a_stopping_service_is_not_ready_and_closes_connections(settings: dict[str, str], tmp_path: Path) -> None:
     with running(tmp_path, settings) as service, httpx.Client(base_url=service.url) as client:
         assert client.get("/health").headers.get("connection") is None
         service.process.terminate()

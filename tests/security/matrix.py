@@ -1,6 +1,6 @@
-"""The tables of docs/security.md: who gets what at which route, and the hostile requests with their answers.
+"""Makes the tables of docs/security.md: access by route and client, and the hostile requests with their answers.
 
-`python -m tests.security.matrix` writes them anew.
+`python -m tests.security.matrix` writes them into the page.
 """
 
 import re
@@ -30,35 +30,35 @@ _BODIES: dict[tuple[str, bool], Any] = {
     ("PUT", False): {"title": "b"},
     ("PATCH", False): {"tags": ["u"]},
 }
-_COLUMNS = ("no token", "own", "a stranger's path", "a stranger's id", "an unknown id")
+_COLUMNS = ("no token", "own", "another user's path", "another user's id", "an unknown id")
 
 
 def matrix(url: str, proxy: Wire) -> str:
-    """Asks every route of the app as each of them, and counts the statements that go over the wire."""
+    """Sends a request to each route of the app as each client of the columns, and counts the statements on the wire."""
     with (
         Person(url, fresh_user("ann")) as ann,
-        Person(url, fresh_user("ann")) as stranger,
-        httpx.Client(base_url=url, timeout=30) as nobody,
+        Person(url, fresh_user("ann")) as other,
+        httpx.Client(base_url=url, timeout=30) as anyone,
     ):
-        return _Asking(proxy, ann, stranger, nobody).table()
+        return _Matrix(proxy, ann, other, anyone).table()
 
 
-class _Asking:
-    def __init__(self, proxy: Wire, ann: Person, stranger: Person, nobody: httpx.Client) -> None:
+class _Matrix:
+    def __init__(self, proxy: Wire, ann: Person, other: Person, anyone: httpx.Client) -> None:
         self.proxy = proxy
         self.ann = ann
-        self.stranger = stranger
-        self.nobody = nobody
-        self.theirs = stranger.creates(tags=["t"])["id"]
+        self.other = other
+        self.anyone = anyone
+        self.theirs = other.creates(tags=["t"])["id"]
 
     def table(self) -> str:
         rows = []
         for method, example in routes():
-            # Scalar's script is there only where it was fetched.
+            # Scalar's script is served only after `make docs-assets`.
             if method in ("OPTIONS", "TRACE") or (example.startswith("/docs/") and example not in PUBLIC - {_SCRIPT}):
                 continue
             template = example.replace("/api/ann/", "/api/{user_id}/").replace("/x", "/{task_id}")
-            for _ in range(2):  # the first time prepares the statements, and that is a round trip too
+            for _ in range(2):  # the first call also prepares the statement, which is one more round trip
                 cells = self._cells(method, template)
             if not cells[1].startswith("405"):
                 rows.append(f"| `{method} {template}` | {' | '.join(cells)} |")
@@ -68,16 +68,16 @@ class _Asking:
     def _cells(self, method: str, template: str) -> list[str]:
         if "{user_id}" not in template:
             return [
-                self._cell(self.nobody, method, template),
+                self._cell(self.anyone, method, template),
                 self._cell(self.ann, method, template),
                 *["–"] * 3,
             ]
         mine = self.ann.user_id
         own = self.ann.creates(tags=["t"])["id"]
         cells = [
-            self._cell(self.nobody, method, template.format(user_id=mine, task_id=own)),
+            self._cell(self.anyone, method, template.format(user_id=mine, task_id=own)),
             self._cell(self.ann, method, template.format(user_id=mine, task_id=own)),
-            self._cell(self.ann, method, template.format(user_id=self.stranger.user_id, task_id=self.theirs)),
+            self._cell(self.ann, method, template.format(user_id=self.other.user_id, task_id=self.theirs)),
         ]
         if "{task_id}" not in template:
             return [*cells, "–", "–"]

@@ -1,8 +1,9 @@
-"""Every hostile request gets its answer, and the connection an end."""
+"""Each hostile request gets its answer, and its connection is closed."""
 
 import pytest
 
-from tests.security.cases import CASES, Case
+from tests.security.case import Case
+from tests.security.cases import CASES
 from tests.support.client import Person, errors_of
 from tests.support.raw import Exchange, exchange, request
 from tests.support.service import Service
@@ -15,7 +16,7 @@ def test_a_hostile_request_gets_its_answer(service: Service, case: Case) -> None
     assert tuple(done.statuses) == case.answers, done.received
 
 
-def test_the_cases_have_names_of_their_own() -> None:
+def test_each_case_has_its_own_name() -> None:
     assert len({(case.group, case.name) for case in CASES}) == len(CASES)
 
 

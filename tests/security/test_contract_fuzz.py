@@ -1,4 +1,4 @@
-"""What the document says and what the service does are the same, for whatever a schema-aware client comes up with."""
+"""The service keeps its OpenAPI document for generated requests (Schemathesis)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL says stays with us: by SQLSTATE to the client, as a stack without texts to the log."""
+"""No message of PostgreSQL reaches client or log: the SQLSTATE picks the answer, the log has a stack without texts."""
 
 import re
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ async def _execute(url: str, sql: str) -> None:
 
 @pytest.fixture(scope="module")
 def complaining(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service on a database of its own, which raises what a new task's title says."""
+    """A service with its own database. An insert raises the SQLSTATE that is the title of the new task."""
     name = f"complaining_{uuid4().hex}"
     anyio.run(_execute, database_url, f"create database {name}")
     url = urlsplit(database_url)._replace(path=f"/{name}").geturl()

@@ -1,4 +1,4 @@
-"""The log holds nothing of what users write, no token, no secret, and no line that a client made up."""
+"""The log contains no text of users, no token, no secret, and no line that a client forged."""
 
 import base64
 import json

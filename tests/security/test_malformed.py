@@ -7,7 +7,7 @@ from tests.support.malformed import KINDS, fuzz
 from tests.support.service import Service
 
 REQUESTS = 100 * len(KINDS)
-"""benchmarks/hostile/malformed.py sends 50 000 and more, and looks at the memory."""
+"""benchmarks/hostile/malformed.py sends 50 000 and more, and measures the memory."""
 
 
 def test_malformed_requests_do_no_harm(service: Service, ann: Person) -> None:

@@ -1,4 +1,4 @@
-"""Lock 3: a user's whole day reads the same whether or not another user is about."""
+"""Isolation: a user gets the same answers, whether or not another user sends requests at the same time."""
 
 import re
 
@@ -14,7 +14,7 @@ _VARYING = re.compile(
 
 
 class Transcript:
-    """What a person was answered, with ids, instants, cursors and ETags of lists numbered in order of appearance."""
+    """The answers to a person. Ids, instants, cursors and ETags of lists are numbered in order of appearance."""
 
     def __init__(self, person: Person) -> None:
         self.person = person
@@ -24,7 +24,7 @@ class Transcript:
     def add(self, operation: str, status: int, headers: dict[str, str], text: str) -> None:
         kept = {name: value for name, value in headers.items() if name not in ("date", "x-request-id")}
         line = f"{operation} {status} {sorted(kept.items())} {text}".replace(self.person.user_id, "me")
-        self.lines.append(_VARYING.sub(lambda found: self.seen.setdefault(found[0], f"#{len(self.seen)}"), line))
+        self.lines.append(_VARYING.sub(lambda value: self.seen.setdefault(value[0], f"#{len(self.seen)}"), line))
 
 
 def day(person: Person, other: Person | None) -> list[str]:
@@ -49,7 +49,7 @@ def alone(service: Service) -> list[str]:
         return day(ann, None)
 
 
-def test_a_day_reads_the_same_with_a_stranger_about(service: Service, alone: list[str], bob: Person) -> None:
-    # A name of the same length: it is part of the answers.
+def test_a_day_has_the_same_answers_with_another_user_active(service: Service, alone: list[str], bob: Person) -> None:
+    # A user id of the same length: Content-Length counts it.
     with Person(service.url, fresh_user("ann")) as ann:
         assert day(ann, bob) == alone

@@ -1,4 +1,4 @@
-"""A stranger's row does not exist: every route with an id, walked from the app's own routes."""
+"""Another user's id answers as an unknown id does, on every route of the app with an id."""
 
 from typing import Any
 from uuid import uuid4
@@ -18,7 +18,7 @@ WITH_ID = [
 
 
 def seen(answer: httpx.Response) -> tuple[int, bytes, list[tuple[str, str]]]:
-    """All of an answer but what differs between any two."""
+    """Status, body and headers of an answer, without the two headers that differ between any two answers."""
     headers = sorted((name, value) for name, value in answer.headers.items() if name not in ("date", "x-request-id"))
     return answer.status_code, answer.content, headers
 
@@ -28,14 +28,14 @@ def test_there_are_routes_with_an_id() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_ID)
-def test_a_strangers_id_answers_as_one_that_never_was(ann: Person, bob: Person, method: str, path: str) -> None:
+def test_another_users_id_answers_as_an_unknown_id(ann: Person, bob: Person, method: str, path: str) -> None:
     task = ann.creates(tags=["a"])
     template = path.replace("/api/ann/", f"/api/{bob.user_id}/").replace("/x", "/{}")
     body = BODIES.get((method, path.endswith("complete")))
     theirs = bob.request(method, template.format(task["id"]), json=body)
-    nobodys = bob.request(method, template.format(uuid4()), json=body)
+    unknown = bob.request(method, template.format(uuid4()), json=body)
     assert theirs.status_code in (404, 405)
-    assert seen(theirs) == seen(nobodys)
+    assert seen(theirs) == seen(unknown)
     assert ann.sees(task["id"]) == task
     assert bob.get("tasks").json()["total"] == 0
     assert bob.get("tags").json() == []
