@@ -226,17 +226,17 @@ async def writes_table(connection: asyncpg.Connection) -> list[str]:
     return lines
 
 
-HEAD = """# What lists cost
+HEAD = """# The cost of lists
 
-Written by `python -m benchmarks.micro.listing`, run by hand. PostgreSQL 18 (embedded) without parallel workers, one
-connection, two cores shared with other work: compare by CPU time, which is the database's own. Each user has two tags
-of a hundred on each task and a description on every other one; {neighbours} other users have 200 tasks each. Pages have
-50 tasks, the newest first where no sort is named. Rows read are those that all scans of the statement looked at. Load
-average at the end of the run: {load:.0f}; wall times are those of a waiting process where that is above the number of
-cores.
+`python -m benchmarks.micro.listing` wrote this page; it is run by hand. PostgreSQL 18 (embedded) without parallel
+workers, one connection, two cores shared with other work. So compare CPU time, which is that of the database process.
+Each user has two of a hundred tags on each task and a description on every other task. {neighbours} other users have
+200 tasks each. Pages have 50 tasks, newest first if no sort is named. "Rows read" counts the rows that all scans of the
+statement looked at. Load average at the end of the run: {load:.0f}. If it is above the number of cores, wall times
+include waiting for a core.
 """
 WRITES_HEAD = """
-## What the indexes cost a write
+## The cost of indexes for writes
 
 A task with two tags and a description of 112 characters, one client.
 """
