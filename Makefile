@@ -11,47 +11,47 @@ NODE := clients/typescript/$(PACKAGES) tests/auth/better_auth/$(PACKAGES)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## set everything up: PDM in .pdm, Python 3.13 and the locked dependencies in .venv
+install: $(INSTALLED) ## install PDM in .pdm, and Python 3.13 and the locked dependencies in .venv
 
 run: $(INSTALLED) ## serve on http://127.0.0.1:8000 with an embedded PostgreSQL
 	@exec .venv/bin/todo-api run
 
-test: check ## the whole gate: format, lint, types, import contract, audit, all tests
+test: check ## run all checks (format, lint, types, imports, known vulnerabilities) and all tests
 	$(if $(shell command -v npm),@$(MAKE) --no-print-directory node docs-assets || [ "$$CI" != true ])
 	$(PYTHON) -m pytest -n 2
 
-check: $(INSTALLED) ## the gate without the tests
+check: $(INSTALLED) ## run all checks without the tests
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	@out=$$(.venv/bin/lint-imports --no-logo 2>&1) || { echo "$$out"; exit 1; }
 	scripts/audit
 
-format: $(INSTALLED) ## format, and mend what the linter can mend
+format: $(INSTALLED) ## format the code, and apply the linter's automatic fixes
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 
-node: $(NODE) ## install what the tests need of Node: Better Auth, the typed client's tools
+node: $(NODE) ## install the Node packages for the tests: Better Auth, tools of the typed client
 
-docs-assets: src/todo_api/openapi/scalar.js.gz ## fetch Scalar's script, so that /docs needs no CDN
+docs-assets: src/todo_api/openapi/scalar.js.gz ## download Scalar's script, so that /docs needs no CDN
 
-client: clients/typescript/$(PACKAGES) ## generate the typed client's types from the OpenAPI document
+client: clients/typescript/$(PACKAGES) ## generate the types of the typed client from the OpenAPI document
 	.venv/bin/todo-api openapi --output tests/architecture/openapi.json
 	npm --prefix clients/typescript run --silent generate
 
-bench: $(INSTALLED) benchmarks/compare/fastify/$(PACKAGES) ## compare with the floor, Fastify and FastAPI, side by side: 8 minutes
+bench: $(INSTALLED) benchmarks/compare/fastify/$(PACKAGES) ## compare CPU time with a bare ASGI app, Fastify and FastAPI: 8 minutes
 	$(BENCH)
 	$(PYTHON) -m benchmarks.compare.run
 
-load: $(INSTALLED) ## 1000 users at once, by Locust: 3 minutes
+load: $(INSTALLED) ## measure 1000 users at once with Locust: 3 minutes
 	$(BENCH)
 	$(PYTHON) -m benchmarks.load.run
 
-growth: $(INSTALLED) ## what operations cost as users and tasks get more: 5 minutes
+growth: $(INSTALLED) ## measure how cost grows with users and tasks: 5 minutes
 	$(BENCH)
 	$(PYTHON) -m benchmarks.growth.run
 
-lock: $(PDM) ## resolve the dependencies anew
+lock: $(PDM) ## resolve the dependencies again
 	$(PDM) lock -G :all --update-reuse
 	@! grep -n '://' pdm.lock
 

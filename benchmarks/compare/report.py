@@ -23,8 +23,8 @@ _TARGETS: Final = (
     ("create with two tags", "floor", 1.5, "at most 1.5 × the floor"),
     ("list of 50", "fastify", 1.0, "no more than Fastify"),
     ("get", "fastify", 1.0, "no more than Fastify"),
-    ("list of 50", "fastapi", 1 / 5, "a fifth of FastAPI at most"),
-    ("create with two tags", "fastapi", 1 / 3, "a third of FastAPI at most"),
+    ("list of 50", "fastapi", 1 / 5, "at most a fifth of FastAPI"),
+    ("create with two tags", "fastapi", 1 / 3, "at most a third of FastAPI"),
 )
 
 
@@ -96,7 +96,7 @@ def _row(comparison: Comparison, operation: str, name: str, runs: list[Run]) -> 
 def side_by_side(comparison: Comparison) -> str:
     head = (
         *("operation", "server", "CPU µs of the server", "of PostgreSQL", "sum", "requests/s", "p50 ms", "p95", "p99"),
-        *("service ÷ it, server", "service ÷ it, sum"),
+        *("service ÷ this, server", "service ÷ this, sum"),
     )
     figures = table(head, (_row(comparison, *key, runs) for key, runs in comparison.runs.items()), words=2)
     memory = table(
@@ -106,17 +106,17 @@ def side_by_side(comparison: Comparison) -> str:
             for name, (every, worker) in comparison.after.items()
         ),
     )
-    return f"""{comparison.where}; load average {comparison.load} before the run. {comparison.rounds} rounds; in each, \
-each operation ran for {comparison.seconds:g} s against each server in turn, from 32 connections that send the next \
-request when the last is answered, with the load generator on the same machine. Figures are medians of the rounds, \
-percentiles those of all answers. A ratio is formed within a round: median (least–most).
+    return f"""{comparison.where}; load average {comparison.load} before the run. {comparison.rounds} rounds. In each \
+round, each operation ran for {comparison.seconds:g} s against each server in turn, from 32 connections. A connection \
+sends the next request when the last one is answered. The load generator is on the same machine. Figures are medians \
+of the rounds; percentiles are of all answers. A ratio compares two servers within a round: median (least–most).
 
 {figures}
 
 ![CPU time per request, side by side]({PLOT}.svg)
 
-Memory after that, all processes by proportional share (PSS), the one by residence (RSS); PostgreSQL had \
-{comparison.postgres.proportional:,.0f} MB, the buffers it shares included:
+Memory after the rounds: proportional set size (PSS) of all processes, and resident set size (RSS) of the process that \
+serves. PostgreSQL had {comparison.postgres.proportional:,.0f} MB, including its shared buffers:
 
 {memory}
 """
@@ -129,13 +129,15 @@ def targets(comparison: Comparison) -> str:
         met = statistics.median(server) <= limit
         rows.append((f"{operation}: {words}", f"≤ {limit:.2f}", _spread(server), _spread(both), verdict(met)))
     ratios = table(
-        ("target", "service ÷ it", "measured, CPU of the server", "with PostgreSQL's", "by the server's"), rows
+        ("target", "limit of service ÷ other", "CPU of the server", "with PostgreSQL's", "verdict by the server's"),
+        rows,
     )
     pages = verdict(comparison.pages >= _PAGES)
     return f"""{ratios}
 
-PostgreSQL alone, by pgbench (prepared, 8 clients, a random one of 1000 users with 200 tasks; the service's own \
-statement, 50 tasks with tags and total): {comparison.pages:,.0f} pages a second; target {_PAGES:,}: {pages}.
+PostgreSQL alone, measured by pgbench (prepared statements, 8 clients, a random one of 1000 users with 200 tasks; the \
+service's own statement, 50 tasks with tags and total): {comparison.pages:,.0f} pages a second; target {_PAGES:,}: \
+{pages}.
 """
 
 
@@ -151,8 +153,8 @@ def start_and_memory(comparison: Comparison) -> str:
         figures = f"{worker.resident:.0f} MB resident, {worker.proportional:.0f} MB proportional"
         rows.append((f"a worker {words}", figures, "< 120 MB", verdict(worker.resident < _WORKER_MB)))
     count = len(comparison.starts)
-    return f"""The program is started {count} times on a database that runs and is migrated, and polled every 10 ms: \
-median (least–most). MB are 10⁶ bytes, and the verdict is by resident memory.
+    return f"""The program is started {count} times on a database that is running and migrated, and gets a request \
+every 10 ms: median (least–most). 1 MB is 10⁶ bytes. The verdict uses resident memory.
 
 {table(("what", "measured", "target", ""), rows)}
 """

@@ -57,24 +57,24 @@ def text(growth: Growth) -> str:
     many = max(growth.by_tasks)
     return f"""{growth.where}; load average {growth.load} before the run.
 
-CPU µs of an operation through the repositories: PostgreSQL's + our own, which is driver and Structs. Pages have 50 \
-tasks; the far page is the last full one, the 1000th at most; searches are for a word, with the total unless it says \
-otherwise. Cost is logarithmic at worst where PostgreSQL's share grows by no more than the logarithm of the number does.
+CPU µs of an operation through the repositories: PostgreSQL's + our own (driver and Structs). Pages have 50 tasks; the \
+far page is the last full page, at most the 1000th; searches are for one word, with the total unless the name says \
+otherwise. Cost is logarithmic at worst if PostgreSQL's share grows at most as much as the logarithm of the number.
 
-Users, with 10 tasks each; those measured are 100 with 200 tasks:
+Growth with the number of users, who have 10 tasks each; the operations run for 100 users with 200 tasks:
 
 {_figures(growth.by_users, "users")}
 
-Tasks of one user, among a thousand others:
+Growth with the number of one user's tasks, beside a thousand other users:
 
 {_figures(growth.by_tasks, "tasks")}
 
 ![CPU time by the number of users, and by the number of one user's tasks]({PLOT}.svg)
 
-What grows with a user's own tasks counts or reads all of them: a total counts the user's tasks along an index, which \
-`with_total=false` and every page by cursor leave out; tags count each one's uses; a search with a total, or one that \
-finds little, reads the user's tasks. Only those: that is its bound, {max(searches) / 1000:,.0f} ms of PostgreSQL at \
-worst with {many:,} tasks here, and the service lets PostgreSQL end any statement after 4 s.
+The operations that grow with a user's tasks count or read all of these tasks. A total counts them along an index; \
+`with_total=false` and every page by cursor leave this out. Tags count the uses of each tag. A search with a total, or \
+with few results, reads all tasks of this user, and no others: at worst {max(searches) / 1000:,.0f} ms of PostgreSQL \
+with {many:,} tasks here. The service lets PostgreSQL end any statement after 4 s.
 
 `todo-api seed`, {growth.seeded:,} tasks into a new embedded PostgreSQL, from start to end: {growth.seed_seconds:.0f} \
 s; target for a million {_SEED_SECONDS} s: {verdict(growth.seed_seconds < _SEED_SECONDS)}.

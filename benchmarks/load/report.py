@@ -77,11 +77,12 @@ def text(load: Load) -> str:
     cores = ", ".join(f"{name} {cores:.2f}" for name, cores in load.cores.items())
     return f"""{load.where}; load average {load.load} before the run.
 
-{load.users} users with 200 tasks each, for {load.seconds} seconds, on the machine that also carries PostgreSQL and \
-Locust (one process, `FastHttpUser`). Each opens the list, then searches, adds, ticks off, edits, looks tags up and \
-opens the list again in random order, with 1 to 3 s of thought between two steps (`benchmarks/load/locustfile.py`). \
-`todo-api run` with `--workers {load.workers}`, `LOG_LEVEL=WARNING` and all else by default: 5 + 10 connections, rate \
-limit 50/100. PostgreSQL with `shared_buffers` {SHARED_BUFFERS} and all else by default. Cores in use: {cores}.
+{load.users} users with 200 tasks each, for {load.seconds} seconds, on the machine that also runs PostgreSQL and \
+Locust (one process, `FastHttpUser`). Each user opens the list. Then they search, add, complete and edit tasks, look \
+up tags and open the list again, in random order, with pauses of 1 to 3 s (`benchmarks/load/locustfile.py`). The \
+service is `todo-api run` with `--workers {load.workers}`, `LOG_LEVEL=WARNING` and default settings: 5 + 10 \
+connections, rate limit 50/100. PostgreSQL has `shared_buffers` {SHARED_BUFFERS} and default settings. Cores in use: \
+{cores}.
 
 {figures}
 
@@ -98,13 +99,13 @@ def _memory(load: Load) -> str:
     ]
     head = ("memory, MB", "first fifth", "last fifth", "flat")
     since = f", from second {_WARM_UP_SECONDS} on" if load.long else ""
-    return f"""Memory through the run{since}: means of its first and of its last fifth; flat is to grow by no more \
-than 2 MB or 5 %. PostgreSQL's is without the buffers that its processes share, which fill up to what they may; the \
-plot has all.
+    return f"""Memory during the run{since}: the means of the first and of the last fifth. Memory is flat if it grows \
+by at most 2 MB or 5 %. PostgreSQL's figure is without its shared buffers, which fill up to their limit; the plot \
+includes them.
 
 {table(head, rows)}
 
-![Memory of the worker and of PostgreSQL through the run]({PLOT}.svg)
+![Memory of the worker and of PostgreSQL during the run]({PLOT}.svg)
 """
 
 

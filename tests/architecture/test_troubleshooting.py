@@ -60,9 +60,9 @@ def now() -> int:
 TOKENS: Final[dict[str, Callable[[], str]]] = {
     "The session token was sent": lambda: "x" * 32,
     "The token has expired": lambda: good(exp=now() - 60),
-    "The secret is another": lambda: jwt.encode(claims(ISSUER, "ann"), "another-" + SECRET),
-    "The issuer is another": lambda: good(iss=f"{ISSUER}/"),
-    "The audience is another": lambda: good(aud=ISSUER),
+    "The secret is different": lambda: jwt.encode(claims(ISSUER, "ann"), "another-" + SECRET),
+    "The issuer is different": lambda: good(iss=f"{ISSUER}/"),
+    "The audience is different": lambda: good(aud=ISSUER),
     "The clocks differ": lambda: good(iat=now() + 300),
     "The token is too long": lambda: good(image="x" * 9000),
 }
@@ -77,19 +77,19 @@ def test_the_log_says_why_it_is_401(lost: Service, name: str) -> None:
 
 def test_no_token_was_sent(lost: Service) -> None:
     assert httpx.get(f"{lost.url}/api/ann/tasks").status_code == 401
-    assert printed("No token came").search(lost.log.read_text())
+    assert printed("No token was sent").search(lost.log.read_text())
 
 
 def test_the_token_is_signed_the_other_way(service: Service) -> None:
     token = signed({"alg": "EdDSA", "kid": "k"}, claims(ISSUER, "ann"), new_key("EdDSA"), "EdDSA")
     assert httpx.get(f"{service.url}/api/ann/tasks", headers={"Authorization": f"Bearer {token}"}).status_code == 401
-    assert printed("The token is signed the other way").search(service.log.read_text())
+    assert printed("The token is signed with a published key").search(service.log.read_text())
 
 
 def test_the_path_is_another_users(lost: Service) -> None:
     answer = httpx.get(f"{lost.url}/api/bob/tasks", headers={"Authorization": f"Bearer {good()}"})
     assert answer.status_code == 403
-    assert printed("The path is somebody else's").fullmatch(answer.text)
+    assert printed("The path belongs to another user").fullmatch(answer.text)
 
 
 def test_the_keys_cannot_be_fetched(lost: Service) -> None:
@@ -102,7 +102,7 @@ def test_the_keys_cannot_be_fetched(lost: Service) -> None:
 def test_the_tables_are_not_there(lost: Service) -> None:
     answer = httpx.get(f"{lost.url}/api/ann/tasks", headers={"Authorization": f"Bearer {good()}"})
     assert answer.status_code == 500
-    assert printed("The tables are not there").search(lost.log.read_text())
+    assert printed("The tables are missing").search(lost.log.read_text())
 
 
 def test_the_database_cannot_be_reached(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_there_is_no_python(tmp_path: Path) -> None:
     programs.mkdir()
     for name in ("sh", "dirname", "rm"):
         (programs / name).symlink_to(shutil.which(name) or name)
-    assert printed("There is no Python").fullmatch(installing(tmp_path, str(programs)).rstrip("\n"))
+    assert printed("Python is missing").fullmatch(installing(tmp_path, str(programs)).rstrip("\n"))
 
 
 def test_pdm_cannot_be_installed(tmp_path: Path) -> None:

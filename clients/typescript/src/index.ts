@@ -9,42 +9,42 @@ export type TaskUpdate = components["schemas"]["TaskUpdate"];
 export type TodoApi = Client<paths>;
 
 export interface TodoApiOptions {
-  /** Where the API is: `https://api.example`. */
+  /** The origin of the API, for example `https://api.example`. */
   baseUrl: string;
-  /** Gets a JWT from Better Auth. It is asked for the first request, and again shortly before a token expires. */
+  /** Gets a JWT from Better Auth. Called for the first request, and again shortly before a token expires. */
   token: () => Promise<string | null | undefined>;
 }
 
 const EXPIRES_SOON_SECONDS = 30;
 
-/** Every operation of the API, typed by its OpenAPI document. A refused token is replaced once; nothing else is retried. */
+/** A client of the API, typed by its OpenAPI document. After a 401 it gets a new token and sends the request once more. */
 export function todoApi({ baseUrl, token }: TodoApiOptions): TodoApi {
-  let asked: Promise<string> | undefined;
+  let cached: Promise<string> | undefined;
 
-  async function ask(): Promise<string> {
-    const given = await token();
-    if (!given) throw new Error("Better Auth gives no token: nobody is signed in");
-    if (given.split(".").length !== 3) throw new Error("This is no JWT: take authClient.token(), not the session's token");
-    return given;
+  async function newToken(): Promise<string> {
+    const jwt = await token();
+    if (!jwt) throw new Error("Better Auth returned no token: the user is not signed in");
+    if (jwt.split(".").length !== 3) throw new Error("Not a JWT: use authClient.token(), not the session's token");
+    return jwt;
   }
 
   async function bearer(): Promise<string> {
-    const known = await asked;
-    if (known === undefined || expiresSoon(known)) {
-      asked = ask();
-      asked.catch(() => (asked = undefined));
+    const jwt = await cached;
+    if (jwt === undefined || expiresSoon(jwt)) {
+      cached = newToken();
+      cached.catch(() => (cached = undefined));
     }
-    return asked as Promise<string>;
+    return cached as Promise<string>;
   }
 
   async function send(request: Request): Promise<Response> {
-    const again = request.clone();
+    const retry = request.clone();
     request.headers.set("Authorization", `Bearer ${await bearer()}`);
-    const answer = await fetch(request);
-    if (answer.status !== 401) return answer;
-    asked = undefined;
-    again.headers.set("Authorization", `Bearer ${await bearer()}`);
-    return fetch(again);
+    const response = await fetch(request);
+    if (response.status !== 401) return response;
+    cached = undefined;
+    retry.headers.set("Authorization", `Bearer ${await bearer()}`);
+    return fetch(retry);
   }
 
   return createClient<paths>({ baseUrl, fetch: send });

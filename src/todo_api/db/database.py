@@ -18,7 +18,7 @@ _TRUSTED_SECONDS: Final = 15
 """A connection that answered within these seconds gets no test query before a statement that cannot be repeated."""
 _JUST_NOW_SECONDS: Final = 1.0
 """The socket of a connection that answered within these seconds is not checked where a second try is possible: the
-check is a system call that releases the interpreter lock (docs/decisions/0080-where-the-time-goes.md)."""
+check is a system call that releases the interpreter lock (docs/decisions/0080-cpu-time-per-request.md)."""
 _GARBLED: Final = (asyncpg.ProtocolError, asyncpg.OutdatedSchemaCacheError)
 """Of `UNSENT`, those in which the server did what it was told, and the driver did not understand its answer."""
 _LOG: Final = logging.getLogger(__name__)

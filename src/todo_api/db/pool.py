@@ -1,7 +1,7 @@
 """The connections of one worker: made when they are needed, lent, kept for a while.
 
 asyncpg's own pool makes a task, a stand-in and two timers for each statement: 10 of the 27 µs of CPU time that a small
-one costs (docs/decisions/0080-where-the-time-goes.md).
+one costs (docs/decisions/0080-cpu-time-per-request.md).
 """
 
 import asyncio

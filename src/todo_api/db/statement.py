@@ -15,7 +15,7 @@ class Statement:
     Compiling in each request costs more than the database does (docs/decisions/0004-one-round-trip.md).
 
     `repeatable` says that running it twice does no more than once, so that it may be sent again when its answer was
-    lost: true for all that only read (docs/decisions/0060-what-is-repeated.md).
+    lost: true for all that only read (docs/decisions/0060-retries.md).
     """
 
     __slots__ = ("names", "repeatable", "sql", "writes")

@@ -44,14 +44,14 @@ class TaskRow(DefaultBase):
     )
     field_versions: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
     """The version in which each field changed last, in the order of `tasks.structs.FIELDS`; where it says nothing: this
-    one, at the latest. docs/decisions/0070-what-a-stale-client-is-told.md
+    one, at the latest. docs/decisions/0070-answer-to-a-stale-version.md
     """
 
     __table_args__ = (
         CheckConstraint("char_length(title) between 1 and 200", name="title_length"),
         CheckConstraint("char_length(description) <= 1000", name="description_length"),
         CheckConstraint("priority between 1 and 3", name="priority_known"),
-        # One for each sort: docs/decisions/0031-how-a-page-is-found.md.
+        # One for each sort: docs/decisions/0031-list-queries-and-indexes.md.
         Index("ix_tasks_created_at", "user_id", "created_at", "id"),
         Index("ix_tasks_updated_at", "user_id", "updated_at", "id"),
         Index("ix_tasks_title", "user_id", "title_folded", "id"),
@@ -77,7 +77,7 @@ class TagRow(DefaultBase):
 
 
 class TaskTagRow(DefaultBase):
-    """The link carries the tag's name, so reading a task needs no look-up: docs/decisions/0003-links-by-name.md."""
+    """The link carries the tag's name, so reading a task needs no look-up: docs/decisions/0003-task-tags-by-name.md."""
 
     __tablename__ = "task_tags"
 
@@ -95,7 +95,7 @@ class TaskTagRow(DefaultBase):
 class IdempotencyKeyRow(DefaultBase):
     """A task that was created under a key, and so much of the answer as the request itself does not say.
 
-    No foreign key: the answer outlives the task. See docs/decisions/0071-keys-of-safe-retries.md.
+    No foreign key: the answer outlives the task. See docs/decisions/0071-idempotency-keys.md.
     """
 
     __tablename__ = "idempotency_keys"

@@ -1,7 +1,7 @@
 """From the router straight to the handler.
 
 Between the two the framework resolves dependencies, parameters, hooks and the response anew in each request: a fifth of
-the CPU time of a get (docs/decisions/0080-where-the-time-goes.md). It still routes, and its document says what the
+the CPU time of a get (docs/decisions/0080-cpu-time-per-request.md). It still routes, and its document says what the
 handlers take and give.
 """
 

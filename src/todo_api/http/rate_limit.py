@@ -1,6 +1,6 @@
 """The rate limit: users by the `sub` of their verified token, everybody else by address.
 
-Why a token is verified first, even in a flood: docs/decisions/0050-who-is-counted.md.
+Why a token is verified first, even in a flood: docs/decisions/0050-rate-limit-identity.md.
 """
 
 import time

@@ -2,7 +2,7 @@
 
 First it says so: readiness is 503, every answer carries `Connection: close`, and requests are served as before. Then it
 shuts the door: new connections knock in vain, and knock again a second later, when another instance that shares the
-port, or nobody, listens; those already in the queue are accepted. See docs/decisions/0061-stopping.md.
+port, or nobody, listens; those already in the queue are accepted. See docs/decisions/0061-shutdown-and-start.md.
 """
 
 import asyncio

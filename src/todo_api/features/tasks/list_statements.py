@@ -2,7 +2,7 @@
 
 Two ways lead to a page. A walk goes along the index of the sort and stops when the page is full. Where all matches of a
 narrow filter are counted anyway, they are gathered once, and the page is taken from them.
-See docs/decisions/0031-how-a-page-is-found.md.
+See docs/decisions/0031-list-queries-and-indexes.md.
 """
 
 from functools import lru_cache
@@ -51,7 +51,7 @@ _ENGLISH: Final[ColumnElement[Any]] = literal_column("'english'::regconfig")
 _NOT_COUNTED: Final[ColumnElement[Any]] = literal_column("null::bigint").label("total")
 _ALL: Final = once(literal_column("9223372036854775807"))
 """A limit that the planner cannot see through: it makes a search read the tasks as they lie on the disk, along an
-index, for half the CPU time of reading them the other way round (docs/decisions/0031-how-a-page-is-found.md)."""
+index, for half the CPU time of reading them the other way round (docs/decisions/0031-list-queries-and-indexes.md)."""
 _LIMIT: Final = bindparam("limit", type_=Integer)
 _OFFSET: Final = bindparam("offset", type_=Integer)
 _OFFSET_PLUS_LIMIT: Final = bindparam("offset_plus_limit", type_=Integer)

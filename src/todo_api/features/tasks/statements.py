@@ -94,7 +94,7 @@ def update(fields: frozenset[str], *, matched: bool = False) -> Statement:
 
     All steps of a statement see the database as it was when the statement began, even after it waited for another
     writer's lock. So the update also demands the version that `seen` has; when it lost that race the last column is
-    true and the statement wants to run again. See docs/decisions/0005-one-statement-one-snapshot.md.
+    true and the statement wants to run again. See docs/decisions/0005-concurrent-changes.md.
 
     Where a version is to be `matched` and is not, the column before that says when each field changed last.
     """
