@@ -60,15 +60,37 @@ PRODUCTION = {
         ("LOG_LEVEL", "loud"),
         ("DB_POOL_SIZE", "0"),
         ("DB_MAX_OVERFLOW", "x"),
+        ("DB_MAX_OVERFLOW", "8e1"),
+        ("DB_MAX_OVERFLOW", "80.0"),
+        ("DB_MAX_OVERFLOW", "٣"),
+        ("DB_MAX_OVERFLOW", "9" * 5000),
+        ("DB_MAX_OVERFLOW", "\udcff"),
+        ("LOG_LEVEL", "\udcff"),
         ("RATE_LIMIT", "50"),
         ("RATE_LIMIT", "0/10"),
         ("RATE_LIMIT", "none"),
         ("DOCS_ENABLED", "yes"),
+        ("DOCS_ENABLED", "1"),
+        ("DOCS_ENABLED", "True"),
     ],
 )
 def test_a_bad_value_is_named(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{name} [^\n]+$"):
         load_settings({"BETTER_AUTH_SECRET": SECRET, name: value}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("PORT", "8e1", "PORT is '8e1': set it to a whole number from 1 to 65535"),
+        ("WEB_CONCURRENCY", "257", "WEB_CONCURRENCY is '257': set it to a whole number from 1 to 256"),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud': set it to one of DEBUG, ERROR, INFO, WARNING"),
+        ("SERVER_TIMING", "1", "SERVER_TIMING is '1': set it to true or false"),
+    ],
+)
+def test_a_message_says_which_values_are_good(tmp_path: Path, name: str, value: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{re.escape(message)}$"):
+        load_settings({name: value}, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "BETTER_AUTH_SECRET", "JWT_ISSUER", "JWT_AUDIENCE"])
