@@ -1,4 +1,4 @@
-"""A bad setting stops the start with one line that names it."""
+"""Settings: defaults, rules, and one line for a bad value."""
 
 import re
 from pathlib import Path
@@ -94,7 +94,7 @@ def test_a_message_says_which_values_are_good(tmp_path: Path, name: str, value: 
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "BETTER_AUTH_SECRET", "JWT_ISSUER", "JWT_AUDIENCE"])
-def test_production_needs(tmp_path: Path, name: str) -> None:
+def test_production_requires(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{name} is missing[^\n]+$"):
         load_settings({key: value for key, value in PRODUCTION.items() if key != name}, tmp_path)
 
@@ -102,7 +102,7 @@ def test_production_needs(tmp_path: Path, name: str) -> None:
 WITH_KEYS = {**PRODUCTION, "BETTER_AUTH_URL": "https://App.example/"}
 
 
-def test_better_auths_address_is_issuer_and_place_of_the_keys(tmp_path: Path) -> None:
+def test_better_auths_address_gives_issuer_and_keys(tmp_path: Path) -> None:
     needed = {name: value for name, value in WITH_KEYS.items() if name not in ("BETTER_AUTH_SECRET", "JWT_ISSUER")}
     settings = load_settings(needed, tmp_path)
     assert (settings.jwt_issuer, settings.jwks_url) == ("https://app.example", "https://app.example/api/auth/jwks")
@@ -113,7 +113,7 @@ def test_better_auths_address_is_issuer_and_place_of_the_keys(tmp_path: Path) ->
     assert settings.secrets == (SECRET.encode(),)
 
 
-def test_in_development_there_is_a_secret_beside_the_keys(tmp_path: Path) -> None:
+def test_in_development_a_secret_is_made_although_there_are_keys(tmp_path: Path) -> None:
     settings = load_settings({"BETTER_AUTH_URL": "http://localhost:3000"}, tmp_path)
     assert len(settings.secrets) == 1
     assert settings.jwks_url == "http://localhost:3000/api/auth/jwks"
@@ -125,7 +125,7 @@ def test_production_refuses_keys_over_http(tmp_path: Path, name: str) -> None:
         load_settings({**WITH_KEYS, name: "http://app.example"}, tmp_path)
 
 
-def test_production_needs_an_audience_with_keys_too(tmp_path: Path) -> None:
+def test_production_requires_an_audience_with_keys_too(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"^JWT_AUDIENCE is missing[^\n]+$"):
         load_settings({name: value for name, value in WITH_KEYS.items() if name != "JWT_AUDIENCE"}, tmp_path)
 
@@ -171,7 +171,7 @@ def test_settings_show_no_secret(tmp_path: Path) -> None:
     assert SECRET not in repr(load_settings(PRODUCTION, tmp_path))
 
 
-def test_the_program_says_it_in_one_line_and_without_the_secret(tmp_path: Path) -> None:
+def test_every_command_prints_one_line_without_the_secret(tmp_path: Path) -> None:
     for command in (["run"], ["token", "ann"], ["database", "upgrade"], ["--help"]):
         done = todo_api(tmp_path, *command, BETTER_AUTH_SECRET="too-short-but-secret")
         assert done.returncode == 1
