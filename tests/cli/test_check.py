@@ -1,4 +1,4 @@
-"""todo-api check: right and wrong in plain words."""
+"""todo-api check: one line for each check."""
 
 import re
 import threading
@@ -21,12 +21,12 @@ __all__ = ["empty"]
 KEY = '{"kty":"OKP","crv":"Ed25519","kid":"k","alg":"EdDSA","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'
 
 
-def found(directory: Path, **settings: str) -> dict[str, tuple[bool, str]]:
-    chosen = load_settings({"BETTER_AUTH_SECRET": SECRET, **settings}, directory)
-    return {about: (ok, words) for ok, about, words in findings(chosen, settings["DATABASE_URL"])}
+def checked(directory: Path, **settings: str) -> dict[str, tuple[bool, str]]:
+    loaded = load_settings({"BETTER_AUTH_SECRET": SECRET, **settings}, directory)
+    return {subject: (ok, message) for ok, subject, message in findings(loaded, settings["DATABASE_URL"])}
 
 
-def test_all_is_right_with_the_database_of_the_service(database_url: str, tmp_path: Path) -> None:
+def test_every_check_is_ok_with_the_database_of_the_service(database_url: str, tmp_path: Path) -> None:
     done = todo_api(tmp_path, "check", DATABASE_URL=database_url)
     assert (done.returncode, done.stderr) == (0, "")
     settings, database, connections, migrations = done.stdout.splitlines()
@@ -36,39 +36,39 @@ def test_all_is_right_with_the_database_of_the_service(database_url: str, tmp_pa
     assert re.fullmatch(r"ok    migrations   at \d{4}, the newest", migrations)
 
 
-def test_what_is_wrong_makes_the_exit_status(empty: str, tmp_path: Path) -> None:
+def test_a_failed_check_makes_the_exit_status_1(empty: str, tmp_path: Path) -> None:
     done = todo_api(tmp_path, "check", DATABASE_URL=empty)
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines()[-1].startswith("FAIL  migrations   the database is at nothing")
 
 
 def test_a_database_without_tables_says_how_to_migrate(empty: str, tmp_path: Path) -> None:
-    ok, words = found(tmp_path, DATABASE_URL=empty)["migrations"]
+    ok, message = checked(tmp_path, DATABASE_URL=empty)["migrations"]
     assert not ok
-    assert words.endswith("run `todo-api database upgrade`")
+    assert message.endswith("run `todo-api database upgrade`")
 
 
-def test_a_database_that_is_ahead_is_fine_while_rolling_back(empty: str, tmp_path: Path) -> None:
+def test_a_database_that_is_newer_than_the_code_is_ok(empty: str, tmp_path: Path) -> None:
     alembic.upgrade(alembic_config(empty), "head")
     run(empty, "update alembic_version set version_num = '9998'")
-    ok, words = found(tmp_path, DATABASE_URL=empty)["migrations"]
+    ok, message = checked(tmp_path, DATABASE_URL=empty)["migrations"]
     assert ok
-    assert "at 9998, which is newer than this code" in words
+    assert "at 9998, which is newer than this code" in message
 
 
-def test_too_many_connections_are_told(database_url: str, tmp_path: Path) -> None:
-    ok, words = found(tmp_path, DATABASE_URL=database_url, WEB_CONCURRENCY="20")["connections"]
+def test_too_many_connections_fail(database_url: str, tmp_path: Path) -> None:
+    ok, message = checked(tmp_path, DATABASE_URL=database_url, WEB_CONCURRENCY="20")["connections"]
     assert not ok
-    assert "300 at most for each replica" in words
+    assert "300 at most for each replica" in message
 
 
-def test_a_database_that_is_away_is_told_without_its_password(tmp_path: Path) -> None:
-    told = found(tmp_path, DATABASE_URL="postgresql://ann:xyzzy@127.0.0.1:1/tasks")
-    assert not told["database"][0]
-    assert "xyzzy" not in str(told)
+def test_an_unreachable_database_fails_without_showing_the_password(tmp_path: Path) -> None:
+    checks = checked(tmp_path, DATABASE_URL="postgresql://ann:xyzzy@127.0.0.1:1/tasks")
+    assert not checks["database"][0]
+    assert "xyzzy" not in str(checks)
 
 
-def test_a_bad_setting_is_told_like_everywhere(tmp_path: Path) -> None:
+def test_a_bad_setting_gives_the_same_line_as_in_other_commands(tmp_path: Path) -> None:
     done = todo_api(tmp_path, "check", PORT="x")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("todo-api: PORT is 'x'")
@@ -83,7 +83,7 @@ def better_auth(body: str, status: int = 200) -> Iterator[str]:
             self.wfile.write(body.encode())
 
         def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
+            """Keeps the output of the tests free of access logs."""
 
     with HTTPServer(("127.0.0.1", 0), Keys) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -93,7 +93,7 @@ def better_auth(body: str, status: int = 200) -> Iterator[str]:
         thread.join()
 
 
-def test_better_auths_keys_are_tried() -> None:
+def test_better_auths_keys_are_fetched() -> None:
     with better_auth(f'{{"keys":[{KEY}]}}') as url:
         assert keys(url) == (True, "keys", f"1 at {url}: EdDSA")
 
@@ -101,14 +101,14 @@ def test_better_auths_keys_are_tried() -> None:
 @pytest.mark.parametrize(
     ("body", "status"), [("<html>", 200), ("{}", 200), ('{"keys":[]}', 200), ("[]", 200), ("", 404)]
 )
-def test_what_is_no_key_set_is_wrong(body: str, status: int) -> None:
+def test_an_answer_that_is_not_a_key_set_fails(body: str, status: int) -> None:
     with better_auth(body, status) as url:
-        ok, _, words = keys(url)
+        ok, _, message = keys(url)
     assert not ok
-    assert words.startswith(f"{url} gives no key set: ")
+    assert message.startswith(f"{url} gives no key set: ")
 
 
-def test_keys_that_are_away_are_wrong() -> None:
+def test_unreachable_keys_fail() -> None:
     assert keys("http://127.0.0.1:1/jwks") == (
         False, "keys", "http://127.0.0.1:1/jwks gives no key set: [Errno 111] Connection refused",
     )  # fmt: skip

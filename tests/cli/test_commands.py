@@ -1,4 +1,4 @@
-"""The other commands."""
+"""token, openapi and database."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.support.program import todo_api
 from tests.support.service import Service
 
 
-def test_a_token_opens_its_users_door(anyone: httpx.Client, tmp_path: Path) -> None:
+def test_a_token_is_accepted_for_its_user(anyone: httpx.Client, tmp_path: Path) -> None:
     done = todo_api(tmp_path, "token", "ann", "--expires", "30s")
     assert done.returncode == 0
     answer = anyone.get("/api/ann/tasks", headers={"Authorization": f"Bearer {done.stdout.strip()}"})
@@ -42,7 +42,7 @@ def test_openapi_is_what_the_service_serves(service: Service, tmp_path: Path) ->
         assert httpx.get(service.url + path).json() == exported
 
 
-def test_docs_can_be_switched_off(database_url: str, tmp_path: Path) -> None:
+def test_the_docs_can_be_switched_off(database_url: str, tmp_path: Path) -> None:
     service = Service(tmp_path, {"DATABASE_URL": database_url, "DOCS_ENABLED": "false"})
     try:
         service.wait_until_it_answers()

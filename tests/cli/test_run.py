@@ -34,18 +34,18 @@ def embedded(directory: Path, *options: str, **settings: str) -> Iterator[Servic
 
 @pytest.fixture
 def short_path() -> Iterator[Path]:
-    """pytest's own are near the length of a socket's path."""
+    """A directory whose path is short enough for a Unix socket, unlike pytest's own."""
     with TemporaryDirectory(prefix="t", ignore_cleanup_errors=True) as directory:
         yield Path(directory)
 
 
-def greeting(service: Service) -> str:
+def printed(service: Service) -> str:
     return service.log.read_text()
 
 
 def pasted(service: Service) -> str:
-    """What the curl line that the service printed last prints when pasted."""
-    line = re.findall(r"^try +(curl .*)$", greeting(service), re.MULTILINE)[-1]
+    """The output of the curl line that the service printed last."""
+    line = re.findall(r"^try +(curl .*)$", printed(service), re.MULTILINE)[-1]
     done = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)
     return done.stdout
 
@@ -69,10 +69,10 @@ def gone(pid: int, seconds: float = 10) -> bool:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_greets_and_stops_with_its_database(tmp_path: Path, sign: signal.Signals) -> None:
+def test_it_serves_prints_its_addresses_and_stops_with_its_database(tmp_path: Path, sign: signal.Signals) -> None:
     with embedded(tmp_path) as service:
         assert pasted(service) == '{"data":[],"total":0,"limit":50,"offset":0,"next_cursor":null}'
-        assert f"docs  {service.url}/docs" in greeting(service)
+        assert f"docs  {service.url}/docs" in printed(service)
         assert httpx.get(f"{service.url}/docs").status_code == 200
         database = postmaster(tmp_path / ".todo-api")
         assert service.stop(sign) == 0
@@ -83,7 +83,7 @@ def test_it_serves_greets_and_stops_with_its_database(tmp_path: Path, sign: sign
 def test_data_and_tokens_survive_restarts_and_kills(tmp_path: Path) -> None:
     home = tmp_path / ".todo-api"
     with embedded(tmp_path, "--workers", "2") as service:
-        line = re.findall(r"^try +(curl .*)$", greeting(service), re.MULTILINE)[-1]
+        line = re.findall(r"^try +(curl .*)$", printed(service), re.MULTILINE)[-1]
         create = [*shlex.split(line), "-H", "Content-Type: application/json", "-d"]
         subprocess.run([*create, '{"title": "one", "tags": ["a"]}'], check=True, capture_output=True)
         port = service.port
@@ -108,12 +108,12 @@ def test_a_killed_service_leaves_no_worker(tmp_path: Path) -> None:
         try:
             assert all(gone(worker) for worker in workers)
         finally:
-            # The next start on its data would stop it.
+            # Otherwise it would run until the next start on its data.
             postgres.send_signal(signal.SIGINT)
             postgres.wait(10)
 
 
-def test_a_second_start_on_the_same_data_says_so_in_one_line(tmp_path: Path) -> None:
+def test_a_second_start_on_the_same_data_is_refused_with_one_line(tmp_path: Path) -> None:
     with embedded(tmp_path) as service:
         second = todo_api(tmp_path, "run", PORT=str(free_port()), **EMBEDDED)
         assert second.returncode == 1
@@ -124,7 +124,7 @@ def test_a_second_start_on_the_same_data_says_so_in_one_line(tmp_path: Path) -> 
         assert httpx.get(f"{service.url}/health/ready").status_code == 200
 
 
-def test_a_taken_port_is_said_in_one_line(service: Service, database_url: str, tmp_path: Path) -> None:
+def test_a_port_in_use_is_refused_with_one_line(service: Service, database_url: str, tmp_path: Path) -> None:
     second = todo_api(tmp_path, "run", PORT=str(service.port), DATABASE_URL=database_url)
     assert second.returncode == 1
     assert re.fullmatch(rf"todo-api: cannot listen on 127.0.0.1:{service.port} \(.*\): .*PORT\n", second.stderr)
@@ -137,13 +137,13 @@ def test_it_works_in_a_path_with_spaces_and_quotes(short_path: Path) -> None:
         assert '"total":0' in pasted(service)
 
 
-def test_a_path_with_a_comma_says_what_to_do(tmp_path: Path) -> None:
+def test_a_path_with_a_comma_is_refused_with_advice(tmp_path: Path) -> None:
     done = todo_api(tmp_path, "run", TODO_API_HOME="a,b", **EMBEDDED)
     assert done.returncode == 1
     assert re.fullmatch(r"todo-api: TODO_API_HOME has a comma, .*: set it to a path without\n", done.stderr)
 
 
-def test_a_path_too_long_for_a_socket_says_what_to_do(tmp_path: Path) -> None:
+def test_a_path_too_long_for_a_socket_is_refused_with_advice(tmp_path: Path) -> None:
     home = tmp_path / ("x" * 100)
     done = todo_api(tmp_path, "run", TODO_API_HOME=str(home), **EMBEDDED)
     assert done.returncode == 1

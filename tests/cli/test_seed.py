@@ -1,4 +1,4 @@
-"""todo-api seed: realistic tasks by the million, the same for the same seed."""
+"""todo-api seed: realistic tasks, the same for the same seed."""
 
 import json
 from itertools import islice
@@ -19,7 +19,7 @@ def test_the_same_seed_gives_the_same_tasks() -> None:
     assert {row.id for row in rows_of(3, 50, 7)}.isdisjoint(row.id for row in rows_of(4, 50, 7))
 
 
-def test_what_is_seeded_is_what_the_api_shows(service: Service, database_url: str, tmp_path: Path) -> None:
+def test_the_api_shows_the_seeded_tasks(service: Service, database_url: str, tmp_path: Path) -> None:
     arguments = ["seed", "--users", "3", "--tasks", "40", "--seed", "77"]
     done = todo_api(tmp_path, *arguments, DATABASE_URL=database_url)
     assert done.returncode == 0, done.stderr
@@ -30,8 +30,10 @@ def test_what_is_seeded_is_what_the_api_shows(service: Service, database_url: st
     assert [(task["id"], task["title"], task["tags"]) for task in page["data"]] == [
         (str(row.id), row.title, row.tags) for row in expected
     ]
-    found = httpx.get(f"{service.url}/api/{user}/tasks", params={"search": expected[0].title}, headers=headers).json()
-    assert expected[0].title in json.dumps(found, ensure_ascii=False)
+    page_of_search = httpx.get(
+        f"{service.url}/api/{user}/tasks", params={"search": expected[0].title}, headers=headers
+    ).json()
+    assert expected[0].title in json.dumps(page_of_search, ensure_ascii=False)
     again = todo_api(tmp_path, *arguments, DATABASE_URL=database_url)
     assert again.returncode == 2
     assert "take another --seed than 77" in again.stderr

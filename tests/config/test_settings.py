@@ -1,4 +1,4 @@
-"""A bad setting stops the start with one line that names it."""
+"""Settings: defaults, rules, and one line for a bad value."""
 
 import re
 from pathlib import Path
@@ -60,10 +60,18 @@ PRODUCTION = {
         ("LOG_LEVEL", "loud"),
         ("DB_POOL_SIZE", "0"),
         ("DB_MAX_OVERFLOW", "x"),
+        ("DB_MAX_OVERFLOW", "8e1"),
+        ("DB_MAX_OVERFLOW", "80.0"),
+        ("DB_MAX_OVERFLOW", "٣"),
+        ("DB_MAX_OVERFLOW", "9" * 5000),
+        ("DB_MAX_OVERFLOW", "\udcff"),
+        ("LOG_LEVEL", "\udcff"),
         ("RATE_LIMIT", "50"),
         ("RATE_LIMIT", "0/10"),
         ("RATE_LIMIT", "none"),
         ("DOCS_ENABLED", "yes"),
+        ("DOCS_ENABLED", "1"),
+        ("DOCS_ENABLED", "True"),
     ],
 )
 def test_a_bad_value_is_named(tmp_path: Path, name: str, value: str) -> None:
@@ -71,8 +79,22 @@ def test_a_bad_value_is_named(tmp_path: Path, name: str, value: str) -> None:
         load_settings({"BETTER_AUTH_SECRET": SECRET, name: value}, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("PORT", "8e1", "PORT is '8e1': set it to a whole number from 1 to 65535"),
+        ("WEB_CONCURRENCY", "257", "WEB_CONCURRENCY is '257': set it to a whole number from 1 to 256"),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud': set it to one of DEBUG, ERROR, INFO, WARNING"),
+        ("SERVER_TIMING", "1", "SERVER_TIMING is '1': set it to true or false"),
+    ],
+)
+def test_a_message_says_which_values_are_good(tmp_path: Path, name: str, value: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{re.escape(message)}$"):
+        load_settings({name: value}, tmp_path)
+
+
 @pytest.mark.parametrize("name", ["DATABASE_URL", "BETTER_AUTH_SECRET", "JWT_ISSUER", "JWT_AUDIENCE"])
-def test_production_needs(tmp_path: Path, name: str) -> None:
+def test_production_requires(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{name} is missing[^\n]+$"):
         load_settings({key: value for key, value in PRODUCTION.items() if key != name}, tmp_path)
 
@@ -80,7 +102,7 @@ def test_production_needs(tmp_path: Path, name: str) -> None:
 WITH_KEYS = {**PRODUCTION, "BETTER_AUTH_URL": "https://App.example/"}
 
 
-def test_better_auths_address_is_issuer_and_place_of_the_keys(tmp_path: Path) -> None:
+def test_better_auths_address_gives_issuer_and_keys(tmp_path: Path) -> None:
     needed = {name: value for name, value in WITH_KEYS.items() if name not in ("BETTER_AUTH_SECRET", "JWT_ISSUER")}
     settings = load_settings(needed, tmp_path)
     assert (settings.jwt_issuer, settings.jwks_url) == ("https://app.example", "https://app.example/api/auth/jwks")
@@ -91,7 +113,7 @@ def test_better_auths_address_is_issuer_and_place_of_the_keys(tmp_path: Path) ->
     assert settings.secrets == (SECRET.encode(),)
 
 
-def test_in_development_there_is_a_secret_beside_the_keys(tmp_path: Path) -> None:
+def test_in_development_a_secret_is_made_although_there_are_keys(tmp_path: Path) -> None:
     settings = load_settings({"BETTER_AUTH_URL": "http://localhost:3000"}, tmp_path)
     assert len(settings.secrets) == 1
     assert settings.jwks_url == "http://localhost:3000/api/auth/jwks"
@@ -103,7 +125,7 @@ def test_production_refuses_keys_over_http(tmp_path: Path, name: str) -> None:
         load_settings({**WITH_KEYS, name: "http://app.example"}, tmp_path)
 
 
-def test_production_needs_an_audience_with_keys_too(tmp_path: Path) -> None:
+def test_production_requires_an_audience_with_keys_too(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"^JWT_AUDIENCE is missing[^\n]+$"):
         load_settings({name: value for name, value in WITH_KEYS.items() if name != "JWT_AUDIENCE"}, tmp_path)
 
@@ -149,7 +171,7 @@ def test_settings_show_no_secret(tmp_path: Path) -> None:
     assert SECRET not in repr(load_settings(PRODUCTION, tmp_path))
 
 
-def test_the_program_says_it_in_one_line_and_without_the_secret(tmp_path: Path) -> None:
+def test_every_command_prints_one_line_without_the_secret(tmp_path: Path) -> None:
     for command in (["run"], ["token", "ann"], ["database", "upgrade"], ["--help"]):
         done = todo_api(tmp_path, *command, BETTER_AUTH_SECRET="too-short-but-secret")
         assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""Clients that count what they are answered."""
+"""Clients that create tasks and count the answers."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ CLIENTS = 8
 
 
 class Load:
-    """Clients that create tasks, every other one on a new connection each time."""
+    """`CLIENTS` threads. Every other one opens a new connection for each request."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -42,11 +42,12 @@ class Load:
             while not self._end.is_set():
                 began = time.monotonic()
                 try:
-                    word = str(client.post(f"/api/{self.user}/tasks", json={"title": "x", "tags": ["a"]}).status_code)
+                    answer = client.post(f"/api/{self.user}/tasks", json={"title": "x", "tags": ["a"]})
+                    outcome = str(answer.status_code)
                 except httpx.TransportError as error:
-                    word = repr(error)
+                    outcome = repr(error)
                 with self._lock:
-                    self.answers[word] += 1
+                    self.answers[outcome] += 1
                     self.slowest = max(self.slowest, time.monotonic() - began)
 
     def _headers(self) -> dict[str, str]:

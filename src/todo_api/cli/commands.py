@@ -1,4 +1,4 @@
-"""The commands of `todo-api` but `run`."""
+"""All commands of `todo-api` except `run`."""
 
 import asyncio
 import re
@@ -32,54 +32,56 @@ def upgrade(url: str) -> None:
 
 @PROGRAM.command("check")
 def check_() -> None:
-    """Try the settings, the database, its migrations and Better Auth's keys. Exit status 1 if something is wrong."""
+    """Check the settings, the database, its migrations and Better Auth's keys. Exit status 1 if a check fails."""
     settings = current_settings()
     with database_url(settings) as url:
-        found = check.findings(settings, url)
-    for each in found:
-        click.echo(f"{'ok' if each.ok else 'FAIL':<4}  {each.subject:<12} {each.message}")
-    if not all(each.ok for each in found):
+        checks = check.findings(settings, url)
+    for ok, subject, message in checks:
+        click.echo(f"{'ok' if ok else 'FAIL':<4}  {subject:<12} {message}")
+    if not all(ok for ok, _, _ in checks):
         sys.exit(1)
 
 
 @PROGRAM.command("token")
 @click.argument("user_id")
-@click.option("--expires", default="1h", show_default=True, help="Life of the token: 30s, 15m, 1h, 7d.")
+@click.option("--expires", default="1h", show_default=True, help="Lifetime of the token: 30s, 15m, 1h, 7d.")
 def token(user_id: str, expires: str) -> None:
     """Print a development token for USER_ID."""
     settings = current_settings()
     if settings.production:
-        raise SettingsError("ENVIRONMENT is production: there, tokens come from Better Auth only")
+        raise SettingsError("ENVIRONMENT is production: get the token from Better Auth")
     if not USER_ID.fullmatch(user_id):
-        raise click.BadParameter("a user id is 1 to 128 of A-Z a-z 0-9 _ -", param_hint="USER_ID")
+        raise click.BadParameter("a user id has 1 to 128 characters, each of A-Z a-z 0-9 _ -", param_hint="USER_ID")
     if (
         not (parts := re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", expires))
         or (seconds := int(parts[1]) * _SECONDS[parts[2]]) > 7 * _SECONDS["d"]
     ):
-        raise click.BadParameter("write a time like 30s, 15m, 1h or 7d, 7d at most", param_hint="--expires")
+        raise click.BadParameter("write a time like 30s, 15m, 1h or 7d; at most 7d", param_hint="--expires")
     click.echo(development_token(user_id, settings.secrets[0], settings.jwt_issuer, settings.jwt_audience, seconds))
 
 
 @PROGRAM.command("seed")
 @click.option("--users", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
 @click.option("--tasks", type=click.IntRange(1, 1_000_000), default=200, show_default=True, help="Tasks of each user.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed, the same data.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed makes the same data.")
 def seed(users: int, tasks: int, seed: int) -> None:
     """Fill the database with realistic tasks of users named seed1-000000, seed1-000001 and so on."""
     settings = current_settings()
     if settings.production:
-        raise SettingsError("ENVIRONMENT is production: there, tasks come from people only")
+        raise SettingsError("ENVIRONMENT is production: seed a development database")
     with database_url(settings) as url:
         upgrade(url)
         with click.progressbar(length=users * tasks, label="tasks", show_pos=True) as bar:
             try:
                 asyncio.run(seed_database(url, users=users, tasks=tasks, seed=seed, done=bar.update))
             except* asyncpg.UniqueViolationError:
-                raise click.UsageError(f"these users were seeded before: take another --seed than {seed}") from None
+                raise click.UsageError(f"these users are there already: take another --seed than {seed}") from None
 
 
 @PROGRAM.command("openapi")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; else standard output.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write. Default: standard output."
+)
 def openapi(app: Litestar, output: Path | None) -> None:
     """Export the OpenAPI document."""
     text = msgspec.json.format(msgspec.json.encode(document(app)), indent=2) + b"\n"
@@ -95,13 +97,13 @@ def database() -> None:
 
 
 def _migration(name: str, help_: str, *parameters: click.Parameter, **fixed: Any) -> None:
-    """A command of Alembic's, run on our database."""
+    """Adds the Alembic command `name`. See docs/decisions/0106-commands-of-migrations.md."""
 
-    def callback(**given: Any) -> None:
+    def callback(**options: Any) -> None:
         with database_url(current_settings()) as url:
             config: Config = alembic_config(url)
             try:
-                getattr(alembic, name)(config, **fixed, **given)
+                getattr(alembic, name)(config, **fixed, **options)
             except CommandError as error:
                 sys.exit(f"todo-api: {error}")
 
@@ -124,13 +126,13 @@ def distribute_(*, sql: bool) -> None:
 
 _REVISION: Final = click.Argument(["revision"], default="head")
 _SQL: Final = click.Option(["--sql"], is_flag=True, help="Print the SQL instead of running it.")
-_migration("upgrade", "Upgrade to REVISION, the newest unless said.", _REVISION, _SQL)
+_migration("upgrade", "Upgrade to REVISION; by default to the newest.", _REVISION, _SQL)
 _migration("downgrade", "Downgrade to REVISION, like -1 or base.", click.Argument(["revision"]), _SQL)
 _migration("current", "Show the database's revision.", verbose=True)
 _migration("history", "Show all revisions.")
 _migration("heads", "Show the newest revision.")
 _migration("check", "Fail if the tables in the code differ from the migrations.")
-_migration("stamp", "Say that the database is at REVISION, without running anything.", _REVISION)
+_migration("stamp", "Record that the database is at REVISION, without running a migration.", _REVISION)
 _migration(
     "revision",
     "Write a new migration from the difference between code and database.",

@@ -1,4 +1,4 @@
-"""The way out of one machine: the same tables, spread over a Citus cluster by their owner."""
+"""Distributes the tables over a Citus cluster, by `user_id`."""
 
 import asyncio
 
@@ -9,11 +9,11 @@ from todo_api.db.url import connect_arguments
 
 
 class NotACluster(Exception):
-    """Why the tables cannot be distributed, on one line."""
+    """One line that says why the tables cannot be distributed and what to do."""
 
 
 def statements() -> list[str]:
-    """One for each table, those that others refer to first. All shards of one user are on one node.
+    """One statement for each table, in the order of the foreign keys. All rows of one user are on one node.
 
     https://docs.citusdata.com/en/stable/develop/api_udf.html#create-distributed-table
     """
@@ -25,10 +25,10 @@ def statements() -> list[str]:
 
 
 def distribute(url: str) -> str:
-    """Distributes what is not distributed yet, in one transaction, and says what was done.
+    """Distributes the tables that are not distributed yet, in one transaction. Returns a message for the user.
 
     Raises:
-        NotACluster: the extension is not there, or the tables are not.
+        NotACluster: the connection fails, or the extension or a table is missing.
     """
     return asyncio.run(_distribute(url))
 
@@ -45,8 +45,8 @@ async def _distribute(url: str) -> str:
                     "this PostgreSQL has no citus extension, so nothing was distributed: run `create extension citus` "
                     "on a Citus cluster, or stay on one machine (docs/scaling.md)"
                 )
-            there = await connection.fetch("select tablename from pg_tables where schemaname = current_schema()")
-            if missing := set(METADATA.tables) - {row[0] for row in there}:
+            existing = await connection.fetch("select tablename from pg_tables where schemaname = current_schema()")
+            if missing := set(METADATA.tables) - {row[0] for row in existing}:
                 raise NotACluster(f"there is no table {min(missing)}: run `todo-api database upgrade` first")
             rows = await connection.fetch("select logicalrelid::text from pg_dist_partition")
             done = {row[0] for row in rows}

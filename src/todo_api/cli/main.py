@@ -1,4 +1,4 @@
-"""todo-api: the framework's command line, bound to this app, with our few commands."""
+"""The program `todo-api`: Litestar's command line for this app, with the service's own commands."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ from todo_api.config.settings import Settings, load_settings
 from todo_api.db.url import connect_arguments
 
 _COMMANDS: Final = "todo_api.cli.commands"
-"""All others. Workers are forked from `run`, where Alembic and the like would take 10 MB of each."""
+"""The other commands. `run` does not import them: Alembic and others would take 10 MB of each forked worker."""
 PROGRAM: Final = cast("click.Group", litestar_group)
 PROGRAM.help = PROGRAM.short_help = "A secure multi-user to-do REST API."
 
@@ -43,7 +43,7 @@ def current_settings() -> Settings:
 def database_url(settings: Settings) -> Iterator[str]:
     """DATABASE_URL or, in development, the embedded PostgreSQL while the block runs."""
     if settings.database_url is not None:
-        connect_arguments(settings.database_url)  # what is wrong with it is said here, before anything starts
+        connect_arguments(settings.database_url)  # refuses a bad URL before anything starts
         yield settings.database_url
     else:
         with embedded_postgres(settings.home) as url:
@@ -58,8 +58,9 @@ def database_url(settings: Settings) -> Iterator[str]:
 def run(host: str | None, port: int | None, workers: int | None, *, reuse_port: bool) -> None:
     """Serve. In development without DATABASE_URL, on an embedded PostgreSQL."""
     settings = current_settings()
-    chosen = {"host": host, "port": port, "workers": workers}
-    settings = msgspec.structs.replace(settings, **{name: value for name, value in chosen.items() if value is not None})
+    options = {"host": host, "port": port, "workers": workers}
+    options = {name: value for name, value in options.items() if value is not None}
+    settings = msgspec.structs.replace(settings, **options)
     with database_url(settings) as url:
         if settings.database_url is None:
             import_module(_COMMANDS).upgrade(url)

@@ -1,4 +1,4 @@
-"""Realistic tasks by the million, for load tests and for looking at large lists."""
+"""Realistic tasks in any number, for load tests and for large lists."""
 
 import asyncio
 import math
@@ -47,7 +47,7 @@ _TAGS: Final = (
 
 
 class Row(NamedTuple):
-    """A task in the order of the columns that are copied, without its owner."""
+    """A task in the order of the copied columns, without `user_id`."""
 
     id: UUID
     title: str
@@ -63,7 +63,7 @@ class Row(NamedTuple):
     tags: list[str]
 
 
-# A few texts make all tasks.
+# All tasks are made from a few texts, so most results are cached.
 _fold: Final = cache(fold)
 _fold_title: Final = cache(fold_title)
 _COLUMNS: Final = ("user_id", *Row._fields[:-1])
@@ -75,8 +75,8 @@ def seed_user(number: int, seed: int) -> str:
 
 
 def rows_of(number: int, tasks: int, seed: int) -> Iterator[Row]:
-    """The same rows for the same arguments, whatever else is seeded."""
-    chance = Random(f"{seed}/{number}")  # noqa: S311 - it makes up tasks, not keys
+    """The tasks of one user. The same arguments give the same rows, independent of other users."""
+    chance = Random(f"{seed}/{number}")  # noqa: S311 - it makes tasks, not keys
     random = chance.random
     for _ in range(tasks):
         created = _BEGINNING + timedelta(seconds=int(random() * _DAYS * 86400), microseconds=int(random() * 1e6))
@@ -102,10 +102,10 @@ def rows_of(number: int, tasks: int, seed: int) -> Iterator[Row]:
 
 
 async def seed_database(url: str, *, users: int, tasks: int, seed: int, done: Callable[[int], Any]) -> None:
-    """Copies `tasks` tasks for each of `users` users; `done` is told how many more are there.
+    """Copies `tasks` tasks for each of `users` users. Calls `done` with the number of tasks added since the last call.
 
     Raises:
-        asyncpg.UniqueViolationError: these users were seeded before.
+        asyncpg.UniqueViolationError: tasks of these users exist.
     """
     batches = iter(list(batched(range(users), max(1, math.ceil(_USERS_AT_A_TIME * min(1, 200 / tasks))), strict=False)))
     async with asyncpg.create_pool(**connect_arguments(url), min_size=0, max_size=_CONNECTIONS) as pool:

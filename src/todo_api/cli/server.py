@@ -1,4 +1,4 @@
-"""Granian, told what the service needs of it."""
+"""Granian with the settings of the service."""
 
 import errno
 import gc
@@ -24,7 +24,7 @@ from litestar import Litestar
 from todo_api.app import create_app
 from todo_api.auth.tokens import development_token
 from todo_api.config.settings import Settings, load_settings
-from todo_api.http.shutdown import ANNOUNCE, DOOR_SECONDS
+from todo_api.http.shutdown import ACCEPT_SECONDS, ANNOUNCE
 from todo_api.observability import logs
 from todo_api.observability.metrics import DIRECTORY as METRICS_DIRECTORY
 
@@ -33,18 +33,18 @@ _HEADER_MILLISECONDS: Final = 5000
 _STOP_SECONDS: Final = 25
 """Below the 30 that Kubernetes gives by default."""
 _CONNECTIONS: Final = 4096
-"""Open at once in each worker; Granian's own 1024 are taken by a single machine that sends half a header."""
-_EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+"""Open connections of each worker. A single client that sends half headers can hold Granian's default of 1024."""
+_EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - only compared with
 _BANNER_TOKEN_SECONDS: Final = 12 * 3600
 _BANNER_USER: Final = "ann"
 
 
 class PortTaken(Exception):
-    """Another process listens there; one line that says what to do."""
+    """The service cannot listen on its address. One line that says why and what to do."""
 
 
 class _Server(MPServer):
-    """Granian, which on SIGTERM closes its sockets at once: what waits there to be accepted is cut off."""
+    """Drains the workers before it stops them. Granian closes its sockets at once, which cuts off new connections."""
 
     drain_seconds = 0
 
@@ -53,7 +53,7 @@ class _Server(MPServer):
             for worker in self.wrks:
                 if worker.inner.is_alive():
                     os.kill(worker.inner.pid, ANNOUNCE)
-            time.sleep(self.drain_seconds + DOOR_SECONDS)
+            time.sleep(self.drain_seconds + ACCEPT_SECONDS)
         super()._stop_workers()  # type: ignore[no-untyped-call]  # Granian's own
 
 
@@ -61,15 +61,15 @@ def serve(settings: Settings, *, reuse_port: bool) -> None:
     """Serves until SIGINT or SIGTERM, then drains.
 
     Raises:
-        PortTaken: somebody else listens, and sharing was not asked for.
+        PortTaken: the address cannot be used, and `reuse_port` is False.
     """
     if not reuse_port:
         _check_port(settings.host, settings.port)
     # The workers read their settings from the environment.
     os.environ["DATABASE_URL"] = settings.database_url or ""
     if not settings.production:
-        _greet(settings)
-    # A worker that is still starting would be ended by it.
+        _print_addresses(settings)
+    # Ignored until a worker has its handler: the signal would end a worker that is still starting.
     signal.signal(ANNOUNCE, signal.SIG_IGN)
     _allow_files(2 * _CONNECTIONS)
     server = _Server(
@@ -94,7 +94,7 @@ def serve(settings: Settings, *, reuse_port: bool) -> None:
 
 @contextmanager
 def _metrics_directory(settings: Settings) -> Iterator[None]:
-    """Where the workers' metrics meet: nothing else is ever written to the file system in production."""
+    """A directory in which the workers share their metrics. The service writes no other files in production."""
     if settings.metrics_token is None:
         yield
     else:
@@ -103,40 +103,40 @@ def _metrics_directory(settings: Settings) -> Iterator[None]:
 
 
 def _load() -> Litestar:
-    """The app, in a new worker, which has inherited the server's own signal handlers: there they would do nothing."""
+    """The app, in a new worker. The signal handlers that it inherits from the server would do nothing there."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = load_settings(os.environ, Path.cwd())
     logs.configure(settings)
     app = create_app(settings)
-    # What was imported stays: to look through it for garbage, again and again, takes 15 µs of each request.
+    # Imported modules stay in memory. If the collector scanned them again and again, a request would take 15 µs longer.
     gc.collect()
     gc.freeze()
     return app
 
 
 def _allow_files(wanted: int) -> None:
-    """As far as the hard limit allows: each connection is a file, and the usual soft limit is 1024."""
+    """Raises the limit of open files as far as allowed: each connection is a file, and the usual limit is 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
 def _check_port(host: str, port: int) -> None:
-    """Granian shares ports: without this look, two servers would answer in turn."""
+    """Granian listens with SO_REUSEPORT: without this check, two servers would answer in turn."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            wrong = (
-                "stop what does or set PORT" if error.errno == errno.EADDRINUSE else "is HOST right, and PORT allowed?"
-            )
-            raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}): {wrong}") from None
+            advice = "check that HOST is an address of this machine and that PORT is allowed"
+            if error.errno == errno.EADDRINUSE:
+                advice = "stop what does or set PORT"
+            raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}): {advice}") from None
 
 
-def _greet(settings: Settings) -> None:
+def _print_addresses(settings: Settings) -> None:
     host = "localhost" if settings.host in _EVERY_ADDRESS else settings.host
     base = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     token = development_token(

@@ -1,4 +1,7 @@
-"""How the value of each setting is read: every function takes the environment, and says what is wrong in one line."""
+"""The rules of settings that are more than a type: URLs, secrets, origins.
+
+Each function takes the text of one variable. A bad text raises SettingsError.
+"""
 
 import os
 import re
@@ -21,46 +24,20 @@ _KEY_MATERIAL = re.compile(r"-----BEGIN |^ssh-|^\s*\{")
 
 
 class SettingsError(Exception):
-    """A value that stops the start: one line that names the variable and says what to do."""
+    """One line that names the variable and says what is wrong and what to do. It stops the start."""
 
 
-def one_of(values: Mapping[str, str], name: str, default: str, *others: str) -> str:
-    value = values.get(name, default)
-    if value not in (default, *others):
-        raise SettingsError(f"{name} is {value!r}: set it to one of {', '.join((default, *others))}")
-    return value
-
-
-def integer(values: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:
-    value = values.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
-        raise SettingsError(f"{name} is {value!r}: set it to a whole number from {low} to {high}")
-    return int(value)
-
-
-def rate_limit(values: Mapping[str, str]) -> tuple[int, int] | None:
-    value = values.get("RATE_LIMIT", "50/100")
-    if value == "off":
+def rate_limit(text: str) -> tuple[int, int] | None:
+    if text == "off":
         return None
-    if not (parts := re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", value)):
-        raise SettingsError(f"RATE_LIMIT is {value!r}: set it to requests a second and burst, like 50/100, or to off")
+    if not (parts := re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", text)):
+        raise SettingsError(f"RATE_LIMIT is {text!r}: set it to requests a second and burst, like 50/100, or to off")
     return int(parts[1]), int(parts[2])
 
 
-def claim(values: Mapping[str, str], name: str, default: str | None, *, required: bool) -> str | None:
-    value = values.get(name, default)
-    if required and value is None:
-        what = {"JWT_ISSUER": "iss", "JWT_AUDIENCE": "aud"}[name]
-        raise SettingsError(f"{name} is missing: in production, set it to the `{what}` that Better Auth's tokens carry")
-    return value
-
-
-def better_auth_origin(values: Mapping[str, str], *, production: bool) -> str | None:
+def better_auth_origin(url: str) -> str:
     """Better Auth's own `BETTER_AUTH_URL`; its tokens carry the origin as `iss`, without a slash at the end."""
-    url = values.get("BETTER_AUTH_URL")
-    if url is None:
-        return None
-    parts = _web_address("BETTER_AUTH_URL", url, production=production)
+    parts = _web_address("BETTER_AUTH_URL", url)
     if parts.path not in ("", "/") or parts.query:
         raise SettingsError(
             f"BETTER_AUTH_URL is {url!r}: write scheme://host[:port] without a path; "
@@ -69,29 +46,36 @@ def better_auth_origin(values: Mapping[str, str], *, production: bool) -> str | 
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def jwks_url(values: Mapping[str, str], issuer: str | None, *, production: bool) -> str | None:
-    url = values.get("JWT_JWKS_URL")
-    if url is None:
-        return None if issuer is None else f"{issuer}/api/auth/jwks"
-    _web_address("JWT_JWKS_URL", url, production=production)
+def jwks_url(url: str) -> str:
+    _web_address("JWT_JWKS_URL", url)
     return url
 
 
-def _web_address(name: str, url: str, *, production: bool) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and parts.port != 0 and not (parts.username or parts.password or parts.fragment)
-    except ValueError:
-        usable = False
-    if not usable or parts.scheme not in ("http", "https") or re.search(r"[^!-~]", url):
-        raise SettingsError(f"{name} is no web address: write it like https://app.example, without user and password")
-    if production and parts.scheme != "https":
-        raise SettingsError(f"{name} is {url!r}: in production only https is allowed")
+def refuse_http(texts: Mapping[str, str]) -> None:
+    """In production tokens, keys and origins are safe over TLS only."""
+    for name in ("BETTER_AUTH_URL", "JWT_JWKS_URL", "ALLOWED_ORIGINS"):
+        for address in texts.get(name, "").split(","):
+            if address.strip().lower().startswith("http:"):
+                raise SettingsError(f"{name} has {address.strip()!r}: in production only https is allowed")
+
+
+def _web_address(name: str, url: str) -> SplitResult:
+    parts = _split(url)
+    if (
+        not parts
+        or parts.scheme not in ("http", "https")
+        or re.search(r"[^!-~]", url)
+        or "@" in parts.netloc
+        or parts.fragment
+    ):
+        raise SettingsError(
+            f"{name} is not a web address: write it like https://app.example, without user and password"
+        )
     return parts
 
 
 def _split(address: str) -> SplitResult | None:
-    """None where it is no address at all."""
+    """None for a text without a host or with a bad port."""
     try:
         parts = urlsplit(address)
         usable = bool(parts.hostname) and parts.port != 0
@@ -100,35 +84,20 @@ def _split(address: str) -> SplitResult | None:
     return parts if usable else None
 
 
-def database_url(values: Mapping[str, str], *, required: bool) -> str | None:
-    url = values.get("DATABASE_URL")
-    if url is None:
-        if required:
-            raise SettingsError("DATABASE_URL is missing: in production, set it to the URL from Neon's console")
-        return None
+def database_url(url: str) -> str:
     if not re.match(r"postgres(?:ql)?://", url):
         raise SettingsError("DATABASE_URL is not a PostgreSQL URL: it must begin with postgresql:// or postgres://")
     return url
 
 
-def secrets(values: Mapping[str, str], home: Path, *, production: bool, required: bool) -> tuple[bytes, ...]:
-    value = values.get("BETTER_AUTH_SECRET")
-    if value is None:
-        if required:
-            raise SettingsError(
-                "BETTER_AUTH_SECRET is missing: set it to the secret that Better Auth has, "
-                "or set BETTER_AUTH_URL to verify with Better Auth's public keys"
-            )
-        if production:
-            return ()
-        value = _development_secret(home)
-    return tuple(_secret(secret) for secret in value.split(","))
+def secrets(text: str) -> tuple[bytes, ...]:
+    return tuple(_secret(secret) for secret in text.split(","))
 
 
 def _secret(text: str) -> bytes:
     if text == _EXAMPLE_SECRET:
         raise SettingsError(
-            "BETTER_AUTH_SECRET is the example of our documents, which everybody knows: "
+            "BETTER_AUTH_SECRET is the example from the documentation, which is public: "
             "make one with `openssl rand -base64 32` and give it to Better Auth too"
         )
     if text != text.strip():
@@ -143,12 +112,12 @@ def _secret(text: str) -> bytes:
             "make one with `openssl rand -base64 32` and give it to Better Auth too"
         )
     if _is_key_material(text):
-        raise SettingsError("BETTER_AUTH_SECRET holds a key file: it takes the shared secret, not a PEM, DER or JWK")
+        raise SettingsError("BETTER_AUTH_SECRET is a key file: set it to the shared secret, not to a PEM, DER or JWK")
     return secret
 
 
 def _is_key_material(text: str) -> bool:
-    """A public key as a shared secret would let everybody sign."""
+    """With a public key as shared secret, everybody could sign tokens."""
     try:
         HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(text)
     except InvalidKeyError:
@@ -160,24 +129,26 @@ def _is_key_material(text: str) -> bool:
     return True
 
 
-def metrics_token(values: Mapping[str, str]) -> str | None:
-    token = values.get("METRICS_TOKEN")
-    if token is not None and not re.fullmatch(r"[!-~]{16,256}", token):
+def metrics_token(token: str) -> str:
+    if not re.fullmatch(r"[!-~]{16,256}", token):
         raise SettingsError("METRICS_TOKEN is not 16 to 256 printable characters: make one with `openssl rand -hex 16`")
     return token
 
 
-def tracing_endpoint(values: Mapping[str, str]) -> str | None:
-    url = values.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    if url is not None and find_spec("opentelemetry") is None:
+def tracing_endpoint(url: str) -> str:
+    if find_spec("opentelemetry") is None:
         raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT is set without OpenTelemetry: install todo-api[tracing]")
-    if url is not None and not re.fullmatch(r"https?://[!-~]+", url):
+    if not re.fullmatch(r"https?://[!-~]+", url):
         raise SettingsError(f"OTEL_EXPORTER_OTLP_ENDPOINT is {url!r}: write it like http://collector:4318")
     return url
 
 
-def _development_secret(home: Path) -> str:
-    """Made once and kept in the data directory, so that tokens outlive a restart."""
+def development_secret(home: Path) -> str:
+    """The secret in the data directory, made at the first start, so that tokens are valid after a restart.
+
+    Raises:
+        SettingsError: the directory cannot be written.
+    """
     file = home / "better-auth-secret"
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -194,19 +165,16 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, mode=0o600)
 
 
-def origins(values: Mapping[str, str], *, production: bool) -> frozenset[str]:
-    listed = values.get("ALLOWED_ORIGINS", "" if production else "http://localhost:3000")
-    origins = [origin.strip() for origin in listed.split(",") if origin.strip()]
+def origins(text: str) -> frozenset[str]:
+    origins = [origin.strip() for origin in text.split(",") if origin.strip()]
     for origin in origins:
         if origin in ("*", "null"):
             raise SettingsError(f"ALLOWED_ORIGINS has {origin}: list the exact origins of your front ends")
         parts = _split(origin)
         if parts is None or parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
             raise SettingsError(
-                f"ALLOWED_ORIGINS has {origin!r}, which is no origin: write scheme://host[:port] without a path"
+                f"ALLOWED_ORIGINS has {origin!r}, which is not an origin: write scheme://host[:port] without a path"
             )
         if origin != origin.lower():
-            raise SettingsError(f"ALLOWED_ORIGINS has {origin!r}: browsers send origins in lower case, so write it so")
-        if production and parts.scheme != "https":
-            raise SettingsError(f"ALLOWED_ORIGINS has {origin!r}: in production only https origins are allowed")
+            raise SettingsError(f"ALLOWED_ORIGINS has {origin!r}: write it in lower case, as browsers send it")
     return frozenset(origins)

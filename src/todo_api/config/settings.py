@@ -2,72 +2,85 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Annotated, Final, Literal, cast
 
 import msgspec
 from dotenv import dotenv_values
+from msgspec import Meta, field
+from msgspec.inspect import BoolType, IntType, LiteralType, StructType, type_info
 
 from todo_api.config import environment as read
-
-VARIABLES: Final = (
-    "ENVIRONMENT",
-    "DATABASE_URL",
-    "BETTER_AUTH_SECRET",
-    "BETTER_AUTH_URL",
-    "JWT_ISSUER",
-    "JWT_AUDIENCE",
-    "JWT_JWKS_URL",
-    "ALLOWED_ORIGINS",
-    "HOST",
-    "PORT",
-    "WEB_CONCURRENCY",
-    "LOG_LEVEL",
-    "DB_POOL_SIZE",
-    "DB_MAX_OVERFLOW",
-    "DRAIN_SECONDS",
-    "TODO_API_HOME",
-    "RATE_LIMIT",
-    "DOCS_ENABLED",
-    "METRICS_TOKEN",
-    "SERVER_TIMING",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-)
-"""Every variable that is read; the README's table and `.env.example` list the same."""
+from todo_api.config.environment import SettingsError
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
-_EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - in a container, that is the point
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    production: bool
-    database_url: str | None
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
+    """The encoded name of a field is its variable. The defaults are those of development."""
+
+    environment: Literal["development", "production"] = "development"
+    database_url: str | None = None
     """None: the embedded PostgreSQL in `home`."""
-    secrets: tuple[bytes, ...]
+    secrets: tuple[bytes, ...] = field(name="BETTER_AUTH_SECRET", default=())
     """HS256 keys, raw bytes; the first one signs development tokens. Empty in production when there is a `jwks_url`."""
-    jwt_issuer: str | None
-    jwt_audience: str | None
-    jwks_url: str | None
-    allowed_origins: frozenset[str]
-    host: str
-    port: int
-    workers: int
-    log_level: LogLevel
-    db_pool_size: int
-    db_max_overflow: int
-    drain_seconds: int
-    home: Path
-    rate_limit: tuple[int, int] | None
-    """Requests a second and burst, of each user in each worker."""
-    docs_enabled: bool
-    metrics_token: str | None
+    better_auth_url: str | None = None
+    """An origin in lower case, without a slash at the end."""
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwks_url: str | None = field(name="JWT_JWKS_URL", default=None)
+    allowed_origins: frozenset[str] = frozenset({"http://localhost:3000"})
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8000
+    workers: Annotated[int, Meta(ge=1, le=256)] = field(name="WEB_CONCURRENCY", default=1)
+    log_level: LogLevel = "INFO"
+    db_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 5
+    db_max_overflow: Annotated[int, Meta(ge=0, le=1000)] = 10
+    drain_seconds: Annotated[int, Meta(ge=0, le=60)] = 0
+    home: Path = field(name="TODO_API_HOME")
+    rate_limit: tuple[int, int] | None = (50, 100)
+    """Requests a second and burst, of each user in each worker. None: no limit."""
+    docs_enabled: bool = True
+    metrics_token: str | None = None
     """None: no metrics are kept."""
-    server_timing: bool
-    tracing_endpoint: str | None
+    server_timing: bool = False
+    tracing_endpoint: str | None = field(name="OTEL_EXPORTER_OTLP_ENDPOINT", default=None)
     """None: no traces."""
+
+    @property
+    def production(self) -> bool:
+        return self.environment == "production"
 
     def __repr__(self) -> str:
         """Short, so that no log line can carry a secret or the database's password."""
         return f"Settings(production={self.production}, host={self.host!r}, port={self.port})"
+
+
+_TYPES: Final = {setting.encode_name: setting.type for setting in cast("StructType", type_info(Settings)).fields}
+VARIABLES: Final = tuple(_TYPES)
+"""The variables that are read; the README's table and `.env.example` list the same in the same order."""
+
+_STRICT: Final = {IntType: str.isdecimal, BoolType: ("true", "false").__contains__, LiteralType: str.isascii}
+"""msgspec's lax mode would also take 8e1 for 80 and 1 for true, and would fail on a lone surrogate."""
+_RULES: Final = {
+    "DATABASE_URL": read.database_url,
+    "BETTER_AUTH_SECRET": read.secrets,
+    "BETTER_AUTH_URL": read.better_auth_origin,
+    "JWT_JWKS_URL": read.jwks_url,
+    "ALLOWED_ORIGINS": read.origins,
+    "RATE_LIMIT": read.rate_limit,
+    "METRICS_TOKEN": read.metrics_token,
+    "OTEL_EXPORTER_OTLP_ENDPOINT": read.tracing_endpoint,
+}
+_PRODUCTION: Final[dict[str, object]] = {
+    "ALLOWED_ORIGINS": frozenset(),
+    "HOST": "0.0.0.0",  # noqa: S104 - a container must listen on every address
+    "DRAIN_SECONDS": 5,
+}
+_NEEDED_IN_PRODUCTION: Final = {
+    "DATABASE_URL": "the URL from Neon's console",
+    "JWT_ISSUER": "the `iss` that Better Auth's tokens carry",
+    "JWT_AUDIENCE": "the `aud` that Better Auth's tokens carry",
+}
 
 
 def load_settings(environ: Mapping[str, str], directory: Path) -> Settings:
@@ -76,34 +89,50 @@ def load_settings(environ: Mapping[str, str], directory: Path) -> Settings:
     Raises:
         SettingsError: a value is missing or bad.
     """
-    values = {name: value for name, value in environ.items() if value.strip()}
-    if values.get("ENVIRONMENT") != "production":
-        on_file = dotenv_values(directory / ".env", interpolate=False)
-        values = {name: value for name, value in on_file.items() if value and value.strip()} | values
-    production = read.one_of(values, "ENVIRONMENT", "development", "production") == "production"
-    home = Path(values.get("TODO_API_HOME", ".todo-api"))
-    home = home if home.is_absolute() else directory / home
-    issuer = read.better_auth_origin(values, production=production)
-    jwks_url = read.jwks_url(values, issuer, production=production)
-    return Settings(
-        production=production,
-        database_url=read.database_url(values, required=production),
-        secrets=read.secrets(values, home, production=production, required=production and jwks_url is None),
-        jwt_issuer=read.claim(values, "JWT_ISSUER", issuer, required=production),
-        jwt_audience=read.claim(values, "JWT_AUDIENCE", None, required=production),
-        jwks_url=jwks_url,
-        allowed_origins=read.origins(values, production=production),
-        host=values.get("HOST", _EVERY_ADDRESS if production else "127.0.0.1"),
-        port=read.integer(values, "PORT", default=8000, low=1, high=65535),
-        workers=read.integer(values, "WEB_CONCURRENCY", default=1, low=1, high=256),
-        log_level=cast(LogLevel, read.one_of(values, "LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")),
-        db_pool_size=read.integer(values, "DB_POOL_SIZE", default=5, low=1, high=1000),
-        db_max_overflow=read.integer(values, "DB_MAX_OVERFLOW", default=10, low=0, high=1000),
-        drain_seconds=read.integer(values, "DRAIN_SECONDS", default=5 if production else 0, low=0, high=60),
-        home=home,
-        rate_limit=read.rate_limit(values),
-        docs_enabled=read.one_of(values, "DOCS_ENABLED", "true", "false") == "true",
-        metrics_token=read.metrics_token(values),
-        server_timing=read.one_of(values, "SERVER_TIMING", "false", "true") == "true",
-        tracing_endpoint=read.tracing_endpoint(values),
-    )
+    texts = _not_blank(environ)
+    if texts.get("ENVIRONMENT") != "production":
+        texts = _not_blank(dotenv_values(directory / ".env", interpolate=False)) | texts
+    values: dict[str, object] = {name: _RULES[name](text) if name in _RULES else text for name, text in texts.items()}
+    values["TODO_API_HOME"] = directory / texts.get("TODO_API_HOME", ".todo-api")
+    if origin := values.get("BETTER_AUTH_URL"):
+        values = {"JWT_ISSUER": origin, "JWT_JWKS_URL": f"{origin}/api/auth/jwks"} | values
+    if texts.get("ENVIRONMENT") == "production":
+        read.refuse_http(texts)
+        values = _PRODUCTION | values
+        for name, value in _NEEDED_IN_PRODUCTION.items():
+            if name not in values:
+                raise SettingsError(f"{name} is missing: in production, set it to {value}")
+        if "BETTER_AUTH_SECRET" not in values and "JWT_JWKS_URL" not in values:
+            raise SettingsError(
+                "BETTER_AUTH_SECRET is missing: set it to the secret that Better Auth has, "
+                "or set BETTER_AUTH_URL to verify with Better Auth's public keys"
+            )
+    settings = _converted(values)
+    if not settings.production and not settings.secrets:
+        return msgspec.structs.replace(settings, secrets=read.secrets(read.development_secret(settings.home)))
+    return settings
+
+
+def _not_blank(texts: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: text for name in VARIABLES if (text := texts.get(name)) and text.strip()}
+
+
+def _converted(values: Mapping[str, object]) -> Settings:
+    for name, value in values.items():
+        if isinstance(value, str) and not _STRICT.get(type(_TYPES[name]), bool)(value):
+            raise _unusable(name, values)
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise _unusable(str(error).rpartition("$.")[2].rstrip("`"), values) from None
+
+
+def _unusable(name: str, values: Mapping[str, object]) -> SettingsError:
+    match _TYPES[name]:
+        case IntType(ge=low, le=high):
+            expected = f"a whole number from {low} to {high}"
+        case LiteralType(values=choices):
+            expected = f"one of {', '.join(map(str, choices))}"
+        case _:
+            expected = "true or false"
+    return SettingsError(f"{name} is {values[name]!r}: set it to {expected}")

@@ -1,8 +1,9 @@
-"""How a worker stops without losing a request, before the server closes its sockets.
+"""The drain of a worker: it stops without losing a request, before the server closes its sockets.
 
-First it says so: readiness is 503, every answer carries `Connection: close`, and requests are served as before. Then it
-shuts the door: new connections knock in vain, and knock again a second later, when another instance that shares the
-port, or nobody, listens; those already in the queue are accepted. See docs/decisions/0061-shutdown-and-start.md.
+First the worker announces the stop: readiness is 503, every answer carries `Connection: close`, and requests are served
+as before. Then it drops the SYN packets of new connections and accepts the connections that are already in the queue.
+A client sends its SYN again after one second and reaches another instance that shares the port.
+See docs/decisions/0061-shutdown-and-start.md, and docs/decisions/0105-socket-filter-measured.md for the lost requests without it.
 """
 
 import asyncio
@@ -17,19 +18,19 @@ from pathlib import Path
 from typing import Final
 
 ANNOUNCE: Final = signal.SIGUSR1
-"""From the process that started the workers: begin."""
-DOOR_SECONDS: Final = 0.3
-"""For a handshake that is under way to end and be accepted."""
+"""The signal with which the parent process starts the drain of its workers."""
+ACCEPT_SECONDS: Final = 0.3
+"""The time for a started handshake to end and for its connection to be accepted."""
 
 _SO_ATTACH_FILTER: Final = 26
 _DROP_SYN: Final = (
     (0x30, 0, 0, 13),  # load the byte of the TCP header that has the flags
-    (0x54, 0, 0, 0x12),  # SYN and ACK of them
-    (0x15, 0, 1, 0x02),  # SYN alone?
+    (0x54, 0, 0, 0x12),  # keep the flags SYN and ACK
+    (0x15, 0, 1, 0x02),  # SYN without ACK?
     (0x06, 0, 0, 0),  # drop
     (0x06, 0, 0, 0xFFFFFFFF),  # keep
 )
-"""Classic BPF, linux/filter.h."""
+"""Classic BPF: code, jump if true, jump if false, operand (linux/filter.h)."""
 
 
 class Drain:
@@ -38,17 +39,17 @@ class Drain:
         self.begun = False
 
     def listen(self) -> None:
-        """In the worker's loop: begins when the parent announces it."""
+        """Makes the worker's event loop begin the drain at the parent's signal."""
         if threading.current_thread() is threading.main_thread():
             asyncio.get_running_loop().add_signal_handler(ANNOUNCE, self.begin)
 
     def begin(self) -> None:
         self.begun = True
-        asyncio.get_running_loop().call_later(self.seconds, _shut_the_door)
+        asyncio.get_running_loop().call_later(self.seconds, _drop_new_connections)
 
 
-def _shut_the_door() -> None:
-    """Drops the first packet of new connections to any socket that this process listens on."""
+def _drop_new_connections() -> None:
+    """Drops the first packet of each new connection to the listening sockets of this process. Linux only."""
     if sys.platform != "linux":
         return
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _DROP_SYN))
