@@ -3,7 +3,8 @@
 First the worker announces the stop: readiness is 503, every answer carries `Connection: close`, and requests are served
 as before. Then it drops the SYN packets of new connections and accepts the connections that are already in the queue.
 A client sends its SYN again after one second and reaches another instance that shares the port.
-See docs/decisions/0061-shutdown-and-start.md, and docs/decisions/0105-socket-filter-measured.md for the lost requests without it.
+See docs/decisions/0061-shutdown-and-start.md; docs/decisions/0105-socket-filter-measured.md has the requests that are
+lost without the filter.
 """
 
 import asyncio
