@@ -151,8 +151,8 @@ def start_and_memory(comparison: Comparison) -> str:
         figures = f"{worker.resident:.0f} MB resident, {worker.proportional:.0f} MB proportional"
         rows.append((f"a worker {words}", figures, "< 120 MB", verdict(worker.resident < _WORKER_MB)))
     count = len(comparison.starts)
-    return f"""The program is started {count} times on a database that runs and is migrated, and polled every 10 ms: \
-median (least–most). MB are 10⁶ bytes, and the verdict is by resident memory.
+    return f"""The program is started {count} times on a database that is running and migrated, and gets a request \
+every 10 ms: median (least–most). 1 MB is 10⁶ bytes. The verdict uses resident memory.
 
 {table(("what", "measured", "target", ""), rows)}
 """

@@ -188,14 +188,15 @@ async def writes_table(connection: asyncpg.Connection) -> list[str]:
 
 HEAD = """# The cost of lists
 
-Written by `python -m benchmarks.micro.listing`, run by hand. PostgreSQL 18 (embedded) without parallel workers, one
-connection, two cores shared with other work: compare by CPU time, which is the database's own. Each task has two of a
-hundred tags, and every other task a description; {neighbours} other users have 200 tasks each. Pages have 50 tasks, the
-newest first unless a sort is named. Rows read are those that all scans of the statement read. Load average at the end
-of the run: {load:.0f}. If that is above the number of cores, wall times include waiting for a core.
+`python -m benchmarks.micro.listing` wrote this page; it is run by hand. PostgreSQL 18 (embedded) without parallel
+workers, one connection, two cores shared with other work. So compare CPU time, which is that of the database process.
+Each user has two of a hundred tags on each task and a description on every other task. {neighbours} other users have
+200 tasks each. Pages have 50 tasks, newest first if no sort is named. "Rows read" counts the rows that all scans of the
+statement looked at. Load average at the end of the run: {load:.0f}. If it is above the number of cores, wall times
+include waiting for a core.
 """
 WRITES_HEAD = """
-## The cost of the indexes for a write
+## The cost of indexes for writes
 
 A task with two tags and a description of 112 characters, one client.
 """
