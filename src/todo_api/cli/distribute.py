@@ -37,7 +37,7 @@ async def _distribute(url: str) -> str:
     try:
         connection = await asyncpg.connect(**connect_arguments(url))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise NotACluster(f"the database does not let us in: {type(error).__name__}: run `todo-api check`") from error
+        raise NotACluster(f"cannot connect to the database: {type(error).__name__}: run `todo-api check`") from error
     try:
         async with connection.transaction():
             if not await connection.fetchval("select count(*) from pg_extension where extname = 'citus'"):

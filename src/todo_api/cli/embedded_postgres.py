@@ -73,7 +73,7 @@ def _exclusive(home: Path) -> Iterator[None]:
             if time.monotonic() > deadline:
                 lock.seek(0)
                 owner = lock.read().strip() or "?"
-                raise EmbeddedError(f"{home} is in use by process {owner}: stop that one or set TODO_API_HOME")
+                raise EmbeddedError(f"{home} is in use by process {owner}: stop that process or set TODO_API_HOME")
             time.sleep(0.1)
         lock.truncate(0)
         lock.write(str(os.getpid()))

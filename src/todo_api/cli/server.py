@@ -132,7 +132,7 @@ def _check_port(host: str, port: int) -> None:
         except OSError as error:
             advice = "check that HOST is an address of this machine and that PORT is allowed"
             if error.errno == errno.EADDRINUSE:
-                advice = "stop what does or set PORT"
+                advice = "stop the process that uses this port, or set PORT"
             raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}): {advice}") from None
 
 
