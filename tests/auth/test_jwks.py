@@ -104,7 +104,7 @@ def test_unknown_keys_cause_one_fetch_per_interval(issuer: Issuer) -> None:
             hits = issuer.hits
             clock.ahead += rules.RETRY_SECONDS
             assert not any(await asyncio.gather(*(jwks.key(f"x{number}") for number in range(2000))))
-            issuer.start_again()
+            issuer.start()
             assert await jwks.key("x") is None
             assert issuer.hits == hits
 
@@ -123,7 +123,7 @@ def test_stale_keys_serve_while_the_issuer_is_away(issuer: Issuer) -> None:
             clock.ahead += rules.STALE_SECONDS / 3
             with pytest.raises(KeysUnavailable):
                 await jwks.key("EdDSA")
-            issuer.start_again()
+            issuer.start()
             clock.ahead += rules.RETRY_SECONDS
             assert await jwks.key("EdDSA") is not None
 

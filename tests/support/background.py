@@ -6,13 +6,15 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
+from tests.support.service import free_port
+
 
 class Background(ABC):
     """Serves while its `with` block runs."""
 
     def __init__(self) -> None:
-        self.port = 0
-        """Chosen when it starts."""
+        self.port = free_port()
+        """Stays reserved while the server does not listen."""
         self._started = threading.Event()
         self._accepted: set[asyncio.Task[None]] = set()
         """Connections that are being served."""
@@ -23,7 +25,6 @@ class Background(ABC):
 
     async def _open(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=256)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
         self._server.close()

@@ -12,6 +12,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from tests.support.service import free_port
+
 Jwk = dict[str, Any]
 AUDIENCE = "todo-api"
 
@@ -48,12 +50,14 @@ class Issuer:
         self.status, self.delay, self.hits = 200, 0.0, 0
         self.headers: dict[str, str] = {}
         self.publish(*(public(key, alg, kid=alg) for alg, key in self.private.items()))
-        self._start(0)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
 
     def publish(self, *keys: Any) -> None:
         self.body = json.dumps({"keys": keys}).encode()
 
-    def _start(self, port: int) -> None:
+    def start(self) -> None:
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -72,10 +76,8 @@ class Issuer:
             def log_request(self, *_: Any) -> None:
                 """Not on the tests' output."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 
@@ -83,9 +85,6 @@ class Issuer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-    def start_again(self) -> None:
-        self._start(self.port)
 
 
 @contextmanager

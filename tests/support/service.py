@@ -1,4 +1,4 @@
-"""The real service, as a process of its own."""
+"""The real service, as a process of its own, and ports that no other process can get."""
 
 import os
 import signal
@@ -18,11 +18,27 @@ ORIGIN = "http://localhost:3000"
 PROGRAM = Path(sys.executable).with_name("todo-api")
 
 
+_reserved: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Reserves a port for this process until it ends: the kernel gives it to nobody else on this machine.
+
+    The socket stays bound and never listens. So connections are refused until a server listens, and only a server
+    that sets SO_REUSEADDR and names the port can bind it: Granian, PostgreSQL, PgBouncer, Node and asyncio do so.
+    A port that is bound to 0 and closed again would be free for another process, whose Granian would share it by
+    SO_REUSEPORT and answer half of the requests.
+    """
+    ipv6 = socket.has_dualstack_ipv6()
+    holder = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET)
+    if ipv6:
+        # Both families, since `localhost` may be either.
+        holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("", 0))
+    _reserved.append(holder)
+    port: int = holder.getsockname()[1]
+    return port
 
 
 def environment(**settings: str) -> dict[str, str]:
