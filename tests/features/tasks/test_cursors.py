@@ -87,6 +87,42 @@ def test_each_change_of_a_character_is_noticed(ann: Person, cursor: str) -> None
         assert errors_of(ann.get("tasks", params={"status": "pending", "cursor": damaged})) == REFUSED
 
 
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("limit", range(1, 7))
+def test_a_cursor_behind_a_task_without_due_date_skips_and_repeats_no_task(
+    ann: Person, direction: str, limit: int
+) -> None:
+    """Tasks without due date come last in both directions, so a page may end before, at and after each of them."""
+    for due in (None, "2026-01-02", None, "2026-01-01", None):
+        ann.creates(due_date=due)
+    query = {"sort_by": "due_date", "sort_direction": direction}
+    expected = ann.get("tasks", params=query).json()["data"]
+    dates = ["2026-01-01", "2026-01-02"]
+    assert [task["due_date"] for task in expected] == [
+        *(dates if direction == "asc" else dates[::-1]),
+        None,
+        None,
+        None,
+    ]
+    assert walk(ann, **query, limit=limit) == expected
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("last", [None, "2026-01-01"], ids=["without-due-date", "with-due-date"])
+def test_the_task_behind_a_cursor_gains_or_loses_its_due_date(ann: Person, direction: str, last: str | None) -> None:
+    """The cursor holds the place, not the task: the tasks behind that place stay where they are."""
+    if last:
+        ann.creates(due_date=last)
+    for _ in range(4 - bool(last)):
+        ann.creates()
+    query = {"sort_by": "due_date", "sort_direction": direction}
+    first, *rest = ann.get("tasks", params=query).json()["data"]
+    cursor = ann.get("tasks", params={**query, "limit": 1}).json()["next_cursor"]
+    ann.patch(f"tasks/{first['id']}", json={"due_date": None if last else "2026-01-01"})
+    seen = ann.get("tasks", params={**query, "cursor": cursor}).json()["data"]
+    assert [task for task in seen if task["id"] != first["id"]] == rest
+
+
 class Neighbours:
     """Other clients of the same user. They leave the tasks named `stays` where they are."""
 
