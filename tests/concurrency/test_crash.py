@@ -1,8 +1,6 @@
 """The service dies after the database has committed and before anybody was told."""
 
 import asyncio
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -76,7 +74,7 @@ def test_a_crash_between_commit_and_answer(
         deadline = time.monotonic() + 4
         while not (done := [task for task in ann.get("tasks").json()["data"] if task["title"] == "Once"]):
             assert time.monotonic() < deadline, "nothing was committed"
-        os.killpg(dying.process.pid, signal.SIGKILL)
+        dying.kill()
         sender.join(10)
         assert lost, "the client was answered"
 

@@ -1,7 +1,5 @@
 """Two devices of one user on a bad network, steered by Hypothesis, against the simple model in `ledger.py`."""
 
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -163,8 +161,7 @@ class TwoDevices(RuleBasedStateMachine):
         if chance or self.crashes >= MAX_CRASHES or len(self.net.deliveries) < 10:
             return
         type(self).crashes += 1
-        os.killpg(self.service.process.pid, signal.SIGKILL)
-        self.service.process.wait(10)
+        self.service.kill()
         type(self).service = self.start()
 
     def teardown(self) -> None:

@@ -1,4 +1,4 @@
-"""An issuer whose private keys we hold, over real HTTP; it misbehaves when told to."""
+"""A token issuer over real HTTP. Tests hold its private keys and make it slow, wrong or unavailable."""
 
 import json
 import threading
@@ -64,17 +64,18 @@ class Issuer:
             def do_GET(self) -> None:
                 issuer.hits += 1
                 time.sleep(issuer.delay)
-                self.send_response(issuer.status)
-                for name, value in {"Content-Length": str(len(issuer.body)), **issuer.headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
                 try:
+                    self.send_response(issuer.status)
+                    for name, value in {"Content-Length": str(len(issuer.body)), **issuer.headers}.items():
+                        self.send_header(name, value)
+                    self.end_headers()
                     self.wfile.write(issuer.body)
                 except ConnectionError:
+                    # The client has given up, as it does when `delay` is long.
                     self.close_connection = True
 
             def log_request(self, *_: Any) -> None:
-                """Not on the tests' output."""
+                """Writes nothing: the tests' output is for results."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._server.daemon_threads = True

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -42,7 +42,7 @@ def free_port() -> int:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Nothing of this machine's but the way to programs."""
+    """The environment of a service: of this machine's variables only those that find programs and their files."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return (
         kept
@@ -52,7 +52,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 class Service:
-    """`todo-api run` in `directory`. Its output is in `log`."""
+    """`todo-api run` in `directory`. It writes its output to `log`."""
 
     def __init__(self, directory: Path, settings: Mapping[str, str], *options: str) -> None:
         self.port = int(settings.get("PORT") or free_port())
@@ -69,16 +69,16 @@ class Service:
                 start_new_session=True,
             )
 
-    def wait_until_it_answers(self, path: str = "/health/ready", seconds: float = 30) -> None:
+    def wait_until_it_answers(self, path: str = "/health/ready", seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise AssertionError(f"the service ended with {self.process.returncode}: {self.log.read_text()}")
-            try:
+            # A refused connection: it does not listen yet.
+            with suppress(httpx.TransportError):
                 if httpx.get(self.url + path, timeout=2).status_code == 200:
                     return
-            except httpx.TransportError:
-                time.sleep(0.05)
+            time.sleep(0.05)
         raise AssertionError(f"the service does not answer: {self.log.read_text()}")
 
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
@@ -90,6 +90,22 @@ class Service:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             raise
+
+    def kill(self) -> None:
+        """Kills the service and its workers, and returns when none of them listens any more.
+
+        A worker may end after the process that started it. Until then the port is in use for the next service.
+        """
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+        deadline = time.monotonic() + 30
+        while self._listens():
+            assert time.monotonic() < deadline, "a killed worker listens"
+            time.sleep(0.01)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 @contextmanager
