@@ -13,12 +13,12 @@ from tests.support.postgres import own_postgres
 from tests.support.service import Service, free_port
 
 
-def started(directory: Path, settings: dict[str, str], number: int) -> Service:
+def start(directory: Path, settings: dict[str, str], number: int) -> Service:
     own = directory / str(number)
     own.mkdir()
     service = Service(own, settings, "--reuse-port")
     deadline = time.monotonic() + 60
-    # Its answers cannot be told from the other's; its log can.
+    # Both instances answer on one port, so only the log says whether this one has started.
     while "curl" not in service.log.read_text() and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(2)
@@ -30,12 +30,12 @@ def main() -> None:
     drain = sys.argv[2] if len(sys.argv) > 2 else "1"
     with own_postgres() as postgres, tempfile.TemporaryDirectory() as name:
         settings = {"DATABASE_URL": postgres.url, "PORT": str(free_port()), "DRAIN_SECONDS": drain}
-        old = started(Path(name), settings, 0)
+        old = start(Path(name), settings, 0)
         old.wait_until_it_answers()
         load = Load(old.url)
         with load.running():
             for number in range(1, restarts + 1):
-                new = started(Path(name), settings, number)
+                new = start(Path(name), settings, number)
                 old.stop()
                 old = new
         print(f"restarts: {restarts}; DRAIN_SECONDS={drain}; slowest answer {load.slowest:.2f} s; {dict(load.answers)}")

@@ -1,4 +1,4 @@
-"""What a stranger can put into an Authorization header, and what a good client does. Names are the tests' names."""
+"""Hostile and good tokens for the Authorization header. Each name is the id of its test."""
 
 import hashlib
 import hmac
@@ -22,7 +22,7 @@ CLAIMS: Final = ("exp", "iat", "sub", "iss", "aud")
 
 
 def shared(issuer: Issuer, header: Any = JWT, **changed: Any) -> str:
-    """An HS256 token, good but for what is changed."""
+    """A valid HS256 token, except for the claims in `changed`."""
     return signed(header, claims(issuer.url, USER, **changed))
 
 
@@ -31,7 +31,7 @@ def changed(claim: str, value: Any) -> Make:
 
 
 def raw(issuer: Issuer, change: Callable[[str], str | bytes], header: Any = JWT) -> str:
-    """Its payload's JSON is `change`d."""
+    """A valid token whose payload's JSON went through `change`."""
     changed = change(json.dumps(claims(issuer.url, USER)))
     return signed(header, changed if isinstance(changed, bytes) else changed.encode())
 
@@ -44,7 +44,7 @@ def published(issuer: Issuer, alg: str, header: Any = None, **changed: Any) -> s
 
 
 def confused(issuer: Issuer, form: str, alg: str = "EdDSA", **header: Any) -> str:
-    """HS256 with a public key as the secret. The library refuses to make one, so it is made by hand."""
+    """HS256 with a public key as the secret, made by hand since the library refuses to make one."""
     public = issuer.private[alg].public_key()
     forms = {
         "PEM": lambda: public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),

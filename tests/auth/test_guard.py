@@ -1,4 +1,4 @@
-"""Nobody passes without a token, nor on another's path."""
+"""Every route needs a valid token, whose user must be the user in the path."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ UNAUTHENTICATED = {
 
 
 def routes() -> list[tuple[str, str]]:
-    """Every method and path of the app, as it knows them itself."""
+    """Every method and path of the app, from its own routes."""
     app = create_app(load_settings(environment(), Path("/nowhere")))
     return sorted(
         (method, route.path_format.replace("{user_id}", "ann").replace("{task_id}", "x"))
@@ -48,12 +48,12 @@ def test_every_route_needs_a_token(anyone: httpx.Client, method: str, path: str)
 
 
 @pytest.mark.parametrize("path", sorted(PUBLIC - ({"/docs/scalar.js"} if not SCRIPT.exists() else set())))
-def test_public_paths_need_none(anyone: httpx.Client, path: str) -> None:
+def test_public_paths_need_no_token(anyone: httpx.Client, path: str) -> None:
     assert anyone.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/api", "/nowhere", "/docs/nowhere", "/health/nowhere", "/favicon.ico"])
-def test_unknown_paths_need_one_too(anyone: httpx.Client, ann: Person, path: str) -> None:
+def test_unknown_paths_need_a_token_too(anyone: httpx.Client, ann: Person, path: str) -> None:
     assert anyone.get(path).status_code == 401
     assert ann.get(path).status_code == 404
 
@@ -78,7 +78,7 @@ def test_another_users_path_is_403(ann: Person, method: str, path: str) -> None:
         "/api/x/{}/tasks",
     ],
 )
-def test_the_path_must_be_the_user_to_the_letter(ann: Person, path: str) -> None:
+def test_the_path_must_match_the_user_exactly(ann: Person, path: str) -> None:
     assert ann.get(path.format(ann.user_id)).status_code == 403
 
 
@@ -102,7 +102,7 @@ def answer_to(client: httpx.Client, authorization: str) -> int:
 
 
 @pytest.mark.parametrize("authorization", ["Bearer {}", "bearer {}", "BEARER   {}"], ids=["Bearer", "lower", "UPPER"])
-def test_the_scheme_has_no_case(anyone: httpx.Client, authorization: str) -> None:
+def test_the_scheme_is_case_insensitive(anyone: httpx.Client, authorization: str) -> None:
     assert answer_to(anyone, authorization.format(signed())) == 200
 
 

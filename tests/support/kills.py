@@ -16,8 +16,8 @@ import httpx
 import psutil
 
 from tests.support.client import fresh_user
-from tests.support.ledger import Ledger, compare_all
 from tests.support.postgres import Postgres
+from tests.support.recording_writer import RecordingWriter, compare_all
 from tests.support.service import Service, free_port
 
 WRITERS = 8
@@ -53,7 +53,7 @@ class Killer:
         self.chance = random.Random(seed)
         self.outcome = Outcome()
         self.settings = {"DATABASE_URL": postgres.url, "PORT": str(free_port()), "WEB_CONCURRENCY": "2"}
-        self.ledgers = [Ledger(fresh_user(f"writer{number}"), number) for number in range(WRITERS)]
+        self.writers = [RecordingWriter(fresh_user(f"writer{number}"), number) for number in range(WRITERS)]
         self.acknowledged_at = 0.0
         """Clock time at which the last acknowledged write was sent."""
         self._end = threading.Event()
@@ -78,9 +78,9 @@ class Killer:
             self.service.stop()
         if self._failure is not None:
             raise self._failure
-        self.outcome.wrong = anyio.run(compare_all, self.ledgers, self.postgres.url)
-        for ledger in self.ledgers:
-            self.outcome.counts += ledger.counts
+        self.outcome.wrong = anyio.run(compare_all, self.writers, self.postgres.url)
+        for writer in self.writers:
+            self.outcome.counts += writer.counts
         return self.outcome
 
     def _kill(self, kind: str) -> None:
@@ -120,6 +120,7 @@ class Killer:
     def _keep_service(self) -> None:
         """The service ends when a worker dies twice within seconds. A supervisor would start it again, as this does."""
         if self.service.process.poll() is not None:
+            self.service.wait_until_nobody_listens()
             self._start_service()
 
     def _start_service(self) -> None:
@@ -148,13 +149,13 @@ class Killer:
             httpx.AsyncClient(base_url=base, limits=limits, timeout=30) as http,
             anyio.create_task_group() as writers,
         ):
-            for ledger in self.ledgers:
-                writers.start_soon(self._writer, ledger, http)
+            for writer in self.writers:
+                writers.start_soon(self._writer, writer, http)
 
-    async def _writer(self, ledger: Ledger, http: httpx.AsyncClient) -> None:
+    async def _writer(self, writer: RecordingWriter, http: httpx.AsyncClient) -> None:
         while not self._end.is_set():
             sent_at = time.monotonic()
-            if await ledger.write(http):
+            if await writer.write(http):
                 self.acknowledged_at = max(self.acknowledged_at, sent_at)
             else:
                 await anyio.sleep(0.02)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.support.background import Background
+from tests.support.background_server import BackgroundServer
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 _ANSWER_SECONDS = 1
@@ -38,7 +38,7 @@ class _Pair:
         self.server.close()
 
 
-class Proxy(Background):
+class Proxy(BackgroundServer):
     """Listens on a port of its own, in front of a server. Each setting holds until it is changed."""
 
     def __init__(self, upstream: str | int | list[int], tls: ssl.SSLContext | None = None) -> None:

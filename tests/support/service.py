@@ -98,9 +98,12 @@ class Service:
         """
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(30)
+        self.wait_until_nobody_listens()
+
+    def wait_until_nobody_listens(self) -> None:
         deadline = time.monotonic() + 30
         while self._listens():
-            assert time.monotonic() < deadline, "a killed worker listens"
+            assert time.monotonic() < deadline, "a worker still listens"
             time.sleep(0.01)
 
     def _listens(self) -> bool:

@@ -17,7 +17,7 @@ _BOUND = 1000
 
 
 def walk(person: Person, **query: Any) -> list[Json]:
-    """All pages from the first to the last."""
+    """The tasks of all pages, from the first to the last."""
     seen: list[Json] = []
     cursor: dict[str, str] = {}
     for _ in range(_BOUND):
@@ -123,8 +123,8 @@ def test_the_task_behind_a_cursor_gains_or_loses_its_due_date(ann: Person, direc
     assert [task for task in seen if task["id"] != first["id"]] == rest
 
 
-class Neighbours:
-    """Other clients of the same user. They leave the tasks named `stays` where they are."""
+class ConcurrentWriter:
+    """Another client of the same user. It does not touch the tasks whose description is `stays`."""
 
     def __init__(self, person: Person, seed: int) -> None:
         self.person = person
@@ -157,28 +157,28 @@ class Neighbours:
 
 
 def test_walks_among_writers_miss_and_repeat_nothing_that_stays(ann: Person, service: Service) -> None:
-    setup = Neighbours(ann, 0)
+    setup = ConcurrentWriter(ann, 0)
     stay = {ann.creates(**setup.task(), description="stays")["id"] for _ in range(40)}
     people = [Person(service.url, ann.user_id) for _ in range(2)]
-    neighbours = [Neighbours(person, seed) for seed, person in enumerate(people, start=1)]
-    for neighbour in neighbours:
-        neighbour.thread.start()
+    writers = [ConcurrentWriter(person, seed) for seed, person in enumerate(people, start=1)]
+    for writer in writers:
+        writer.thread.start()
     try:
         walks = {
             order: walk(ann, sort_by=order[0], sort_direction=order[1], limit=3)
             for order in product(SORTS, ("asc", "desc"))
         }
     finally:
-        for neighbour, person in zip(neighbours, people, strict=True):
-            neighbour.stopped.set()
-            neighbour.thread.join()
+        for writer, person in zip(writers, people, strict=True):
+            writer.stopped.set()
+            writer.thread.join()
             person.close()
     for order, seen in walks.items():
         assert sorted(task["id"] for task in seen if task["description"] == "stays") == sorted(stay), order
         unmoved = [task["id"] for task in seen if task["version"] == 1]
         assert len(unmoved) == len(set(unmoved)), order
-    assert not any(neighbour.failed for neighbour in neighbours)
-    assert sum(neighbour.done for neighbour in neighbours) > 50
+    assert not any(writer.failed for writer in writers)
+    assert sum(writer.done for writer in writers) > 50
 
 
 def test_a_walk_survives_the_loss_of_the_task_that_it_stood_on(service: Service) -> None:
