@@ -1,4 +1,4 @@
-"""One PostgreSQL and, for each test process, one service."""
+"""One PostgreSQL for the test run, and one service for each test process."""
 
 import os
 import tempfile
@@ -20,7 +20,7 @@ _STARTED = pytest.StashKey[ExitStack]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In the process that starts the others; they find the database in the environment."""
+    """Starts PostgreSQL in the main process; the workers of pytest-xdist find its URL in the environment."""
     if not hasattr(config, "workerinput"):
         stack = config.stash[_STARTED] = ExitStack()
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True))
@@ -60,6 +60,6 @@ def bob(service: Service) -> Iterator[Person]:
 
 @pytest.fixture
 def anyone(service: Service) -> Iterator[httpx.Client]:
-    """Somebody who is not signed in."""
+    """A client without a token."""
     with httpx.Client(base_url=service.url, timeout=30) as client:
         yield client

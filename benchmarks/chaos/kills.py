@@ -1,4 +1,4 @@
-"""Hundreds of kills of PostgreSQL and the service, and the ledger of what was acknowledged compared with the database.
+"""Hundreds of kills of PostgreSQL and the service; then compares the acknowledged writes with the database.
 
 .venv/bin/python -m benchmarks.chaos.kills [KILLS] [SEED]
 """

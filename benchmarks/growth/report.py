@@ -1,4 +1,4 @@
-"""What growth says: tables, verdicts, the plot."""
+"""The report of the growth benchmark: tables, verdicts, the plot."""
 
 import math
 from itertools import cycle
@@ -18,17 +18,17 @@ class Cost(Struct, frozen=True):
 
     postgres: float
     ours: float
-    """Of repository, driver and Structs."""
+    """CPU time of repository, driver and Structs."""
 
 
 Costs = dict[int, dict[str, Cost]]
-"""By how many there are, and by operation."""
+"""By number of users or tasks, then by operation."""
 
 
 class Growth(Struct, frozen=True):
     where: str
     load: str
-    """Load average before it began."""
+    """Load average before the run."""
     by_users: Costs
     by_tasks: Costs
     seeded: int
@@ -37,16 +37,16 @@ class Growth(Struct, frozen=True):
 
 
 def _bound(costs: Costs) -> float:
-    """How much dearer the last may be than the first, if cost grows as the logarithm does."""
+    """The largest ratio of the last cost to the first, if cost grows with the logarithm of the number."""
     return math.log(max(costs)) / math.log(min(costs))
 
 
 def _figures(costs: Costs, what: str) -> str:
     rows = []
     for operation in costs[min(costs)]:
-        found = [each[operation] for each in costs.values()]
-        ratio = found[-1].postgres / found[0].postgres
-        cells = [f"{cost.postgres:,.0f} + {cost.ours:,.0f}" for cost in found]
+        series = [each[operation] for each in costs.values()]
+        ratio = series[-1].postgres / series[0].postgres
+        cells = [f"{cost.postgres:,.0f} + {cost.ours:,.0f}" for cost in series]
         rows.append((operation, *cells, f"{ratio:.1f}", "yes" if ratio <= _bound(costs) else "no"))
     head = ("operation", *(f"{count:,} {what}" for count in costs), "last ÷ first, PostgreSQL", "logarithmic at worst")
     return table(head, rows)

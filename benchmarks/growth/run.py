@@ -39,21 +39,21 @@ from todo_api.features.tasks.structs import Task, TaskCreate, TaskUpdate
 USERS: Final = "1000,10000,100000"
 SIZES: Final = "100,1000,10000,100000"
 FEW: Final = 10
-"""Tasks of the users who are only there."""
+"""Tasks of each user that is not measured."""
 MEASURED_USERS: Final = 100
 MEASURED_TASKS: Final = 200
 _OTHERS, _MEASURED = 1, 1000
-"""Seeds; the numbers after them are taken too."""
+"""First seeds of the two groups; each also uses the numbers after its own."""
 ROUNDS, ROUND_SECONDS, CALLS = 3, 0.4, 200
 _CHANGES: Final = count()
-"""No title twice: what changes nothing costs less."""
+"""A new title for each change, since a change to the same title costs less."""
 _PAGE: Final = 50
 _FAR: Final = 1000
 _NEW: Final = TaskCreate(
     title="Buy milk and bread", description="Two litres", priority="High", tags=["home", "shopping"]
 )
 _TASKS_A_SECOND: Final = 13_000
-"""That are seeded, for the time left to be about right."""
+"""Tasks seeded a second, an estimate for the time left."""
 
 
 class Person:
@@ -86,7 +86,7 @@ class Person:
         return await self.tasks.change(next(self.ids), TaskUpdate(title=f"Changed {next(_CHANGES)}", tags=["home"]))
 
     async def forget(self) -> None:
-        """What was created for the measurement."""
+        """Deletes the tasks that the measurement created."""
         while self.created:
             await self.tasks.remove(self.created.pop())
 
@@ -107,7 +107,7 @@ OPERATIONS: Final[Mapping[str, Callable[[Person], Awaitable[Any]]]] = {
 
 
 async def cost(work: Callable[[Person], Awaitable[Any]], people: list[Person], cpu: Callable[[], float]) -> Cost:
-    """Of one call; the cheapest of a few rounds, which others disturbed least."""
+    """Cost of one call: the cheapest of a few rounds, which other processes disturbed least."""
     everybody, costs = cycle(people), []
     for who in people:
         await work(who)
@@ -146,13 +146,13 @@ def by_users(postgres: Server, counts: list[int], progress: Progress) -> dict[in
     url = postgres.database("users")
     seed(url, users=MEASURED_USERS, tasks=MEASURED_TASKS, number=_MEASURED)
     measured = [seed_user(number, _MEASURED) for number in range(MEASURED_USERS)]
-    found = {}
+    measured_costs = {}
     for number, (before, after) in enumerate(pairwise([MEASURED_USERS, *counts]), start=_OTHERS):
         progress(f"seeding up to {after} users", (after - before) * FEW / _TASKS_A_SECOND)
         seed(url, users=after - before, tasks=FEW, number=number)
         progress(f"measuring with {after} users", ROUNDS * ROUND_SECONDS * len(OPERATIONS))
-        found[after] = measure(postgres, url, measured, MEASURED_TASKS)
-    return found
+        measured_costs[after] = measure(postgres, url, measured, MEASURED_TASKS)
+    return measured_costs
 
 
 def by_tasks(postgres: Server, sizes: list[int], progress: Progress) -> dict[int, dict[str, Cost]]:
@@ -161,15 +161,15 @@ def by_tasks(postgres: Server, sizes: list[int], progress: Progress) -> dict[int
     progress("seeding users with many tasks", sum(sizes) / _TASKS_A_SECOND)
     for number, size in enumerate(sizes):
         seed(url, users=1, tasks=size, number=_MEASURED + number)
-    found = {}
+    measured_costs = {}
     for number, size in enumerate(sizes):
         progress(f"measuring a user with {size} tasks", ROUNDS * ROUND_SECONDS * len(OPERATIONS))
-        found[size] = measure(postgres, url, [seed_user(0, _MEASURED + number)], size)
-    return found
+        measured_costs[size] = measure(postgres, url, [seed_user(0, _MEASURED + number)], size)
+    return measured_costs
 
 
 def seed_seconds(users: int) -> float:
-    """Of `todo-api seed` on a new embedded PostgreSQL, with 1000 tasks for each user."""
+    """Seconds of `todo-api seed` on a new embedded PostgreSQL, with 1000 tasks for each user."""
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as home:
         Path(home).chmod(0o755)
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -190,7 +190,7 @@ def main() -> None:
     parser.add_argument("--tasks", default=SIZES)
     parser.add_argument("--million", type=int, default=1000, help="users with 1000 tasks each to seed")
     options = parser.parse_args()
-    users, sizes = ([int(each) for each in given.split(",")] for given in (options.users, options.tasks))
+    users, sizes = ([int(each) for each in option.split(",")] for option in (options.users, options.tasks))
     seeded = users[-1] * FEW + sum(sizes) + options.million * 1000
     measured = (len(users) + len(sizes)) * len(OPERATIONS) * ROUNDS * ROUND_SECONDS
     progress = Progress(seeded / _TASKS_A_SECOND + measured)

@@ -11,7 +11,7 @@ from tests.support.client import Person, fresh_user
 from tests.support.malformed import KINDS, fuzz
 
 WARM_UP = 5000
-"""After as many, what is allocated once is allocated."""
+"""Requests before the first measurement of memory, so that one-time allocations are not counted."""
 requests, seed = (int(argument) for argument in (*sys.argv[1:], "50000", "1")[:2])
 with service() as started:
     asyncio.run(fuzz(started.port, WARM_UP, seed=-1))

@@ -1,4 +1,4 @@
-"""A PostgreSQL and a service of the run's own."""
+"""A PostgreSQL and a service for one run."""
 
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +24,6 @@ def service(**settings: str) -> Iterator[Service]:
 
 
 def memory_mib(started: Service) -> float:
-    """Resident, of all worker processes."""
+    """Resident memory of all worker processes."""
     workers = psutil.Process(started.process.pid).children(recursive=True)
     return sum(worker.memory_info().rss for worker in workers if worker.name() != "postgres") / 2**20

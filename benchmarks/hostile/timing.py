@@ -1,4 +1,4 @@
-"""python -m benchmarks.hostile.timing [ROUNDS]: does a stranger's id take as long as one that never was?"""
+"""python -m benchmarks.hostile.timing [ROUNDS]: does a stranger's task take as long as an unknown id?"""
 
 import random
 import statistics

@@ -18,11 +18,11 @@ from todo_api.cli.seed import seed_user
 _NUMBERS = count()
 _SECRET = os.environ["BETTER_AUTH_SECRET"].encode()
 _WORDS = ("grocery", "invoice", "landlord", "İstanbul", "äpfel", "продукты", "牛乳", "nothing like it")
-"""All but the last are in what is seeded: by stem, by part, by fold."""
+"""The seeded tasks match all but the last: by stem, by substring, by case folding."""
 
 
 class Person(FastHttpUser):
-    """One of the seeded users, signed in. The plain HttpUser would take as much of the machine as the service."""
+    """One of the seeded users, signed in. Locust's HttpUser would use as much CPU time as the service."""
 
     wait_time = between(1, 3)
 

@@ -21,20 +21,20 @@ _NOTICED_SHARE: Final = 0.05
 class Sample(Struct, frozen=True):
     second: float
     worker: float
-    """MB resident of the service's worker."""
+    """Resident MB of the service's worker."""
     backend: float
-    """MB of PostgreSQL's largest process, without the buffers that all share: those fill up to what they may."""
+    """Private MB of PostgreSQL's largest process. Shared buffers are left out: they fill up to their limit."""
     postgres: float
-    """MB of all of PostgreSQL's processes, the buffers included."""
+    """MB of all PostgreSQL processes, shared buffers included."""
 
 
 class Watch:
-    """Samples until it is left; `families` are a service, a PostgreSQL and whoever else takes CPU time."""
+    """Samples while its `with` block runs. `families`: the service, PostgreSQL, and other processes to measure."""
 
     def __init__(self, families: Mapping[str, Family], tell: Callable[[], None]) -> None:
         self.samples: list[Sample] = []
         self.cores: dict[str, float] = {}
-        """Of CPU time, while it was watched."""
+        """Average number of cores in use, by family."""
         self._families = families
         self._tell = tell
         self._done = threading.Event()
@@ -69,7 +69,7 @@ class Watch:
 
 
 def growth(samples: list[Sample], figure: Callable[[Sample], float], after: float) -> tuple[float, float]:
-    """Means of the first and of the last fifth of what was sampled later than second `after`."""
+    """Means of the first and the last fifth of the samples after second `after`."""
     values = [figure(sample) for sample in samples if sample.second > after]
     fifth = max(1, len(values) // 5)
     return statistics.mean(values[:fifth]), statistics.mean(values[-fifth:])

@@ -1,4 +1,4 @@
-"""What a load test says: the table, the memory curve, the verdicts."""
+"""The report of the load test: the table, the memory plot, the verdicts."""
 
 import csv
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ PLOT: Final = "performance-memory"
 _P95_MS: Final = 100
 _WARM_UP_SECONDS: Final = 60
 _LONG_SECONDS: Final = 300
-"""Shorter runs tell nothing of whether memory is flat."""
+"""In a shorter run it is not possible to tell whether memory is flat."""
 
 Row = Mapping[str, str]
 
@@ -24,12 +24,12 @@ Row = Mapping[str, str]
 class Load(Struct, frozen=True):
     where: str
     load: str
-    """Load average before it began."""
+    """Load average before the run."""
     users: int
     seconds: int
     workers: int
     rows: list[Row]
-    """Locust's, of each operation and of all, which is the last."""
+    """Locust's rows, one for each operation; the last is the sum."""
     cores: dict[str, float]
     samples: list[Sample]
 
@@ -46,7 +46,7 @@ class Load(Struct, frozen=True):
         return float(self.rows[-1]["95%"])
 
     def memory(self) -> dict[str, tuple[float, float]]:
-        """MB at first and at last."""
+        """MB in the first and in the last fifth of the run, by process."""
         figures = {
             "the service's worker": lambda sample: sample.worker,
             "PostgreSQL's largest process": lambda sample: sample.backend,

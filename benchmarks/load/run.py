@@ -1,4 +1,4 @@
-"""1000 users at once, by Locust, on the machine that also carries the service and PostgreSQL.
+"""1000 users at once, by Locust, on the same machine as the service and PostgreSQL.
 
     python -m benchmarks.load.run [--users 1000] [--seconds 120] [--workers 1]
 
@@ -35,7 +35,7 @@ _MANY: Final = 1000
 
 @contextmanager
 def service(postgres: Server, url: str, workers: int) -> Iterator[tuple[str, Family]]:
-    """Where it answers, and its processes."""
+    """Yields the service's URL and its processes."""
     port = free_port()
     where, log = f"http://127.0.0.1:{port}", postgres.home / "service.log"
     with log.open("wb") as output, httpx.Client(base_url=where) as client:
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace, progress: Progress) -> Load:
                     users.wait(options.seconds + 60)
             finally:
                 users.terminate()
-    # Locust ends with 1 where a request failed, which its report says, and goes on where the users' code does.
+    # Locust exits with 1 if a request failed, which the report shows. It goes on after an exception in the users' code.
     if users.returncode not in (0, 1) or rows_of(REPORT / "load_exceptions.csv"):
         raise RuntimeError((REPORT / "locust.log").read_text())
     rows = rows_of(REPORT / "load_stats.csv")

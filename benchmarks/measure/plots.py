@@ -1,4 +1,4 @@
-"""Plots for documents: SVG with real text, no background, greys and colours that show on white and on black."""
+"""Plots for documents: SVG with text as text, no background, and colours that are visible on white and on black."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,10 +26,10 @@ _STYLE: Final[Any] = {
 
 @contextmanager
 def drawn(name: str, *, width: float, height: float, panels: int = 1) -> Iterator[Any]:
-    """The axes to draw on, side by side, all of them if there are several; then docs/`name`.svg is written."""
+    """Yields the axes, a list of them if `panels` is more than one, then writes docs/`name`.svg."""
     with mpl.rc_context(_STYLE):
         figure, axes = plt.subplots(1, panels, figsize=(width, height), layout="constrained")
         yield axes
-        # Without a date, so that the same figures give the same file.
+        # No date, so that the same figures give the same file.
         figure.savefig(ROOT / f"docs/{name}.svg", transparent=True, metadata={"Date": None, "Creator": None})
         plt.close(figure)

@@ -1,4 +1,4 @@
-"""The PostgreSQL that benchmarks run on: the embedded one, with room, alone with its data."""
+"""The PostgreSQL of the benchmarks: the embedded one with larger buffers and an empty data directory."""
 
 import asyncio
 import tempfile
@@ -61,5 +61,5 @@ def server(**options: str) -> Iterator[Server]:
 
 
 def seed(url: str, *, users: int, tasks: int, number: int = 1) -> None:
-    """`number` is the seed's, and so makes other users."""
+    """`number`: the seed of the random data. Another seed makes other users."""
     asyncio.run(seed_database(url, users=users, tasks=tasks, seed=number, done=lambda _: None))

@@ -1,4 +1,4 @@
-"""CPU time and memory of a process and all that it started, from the process table."""
+"""CPU time and memory of a process and its descendants, from /proc."""
 
 import re
 from contextlib import suppress
@@ -16,7 +16,7 @@ class Memory:
 
     resident: float
     proportional: float
-    """Pages that several processes share count in parts, so that the sum over processes is what they take."""
+    """A page that n processes share counts 1/n, so that the sum over processes is their real use."""
     private: float
 
     def __add__(self, other: "Memory") -> "Memory":
@@ -51,21 +51,21 @@ class Family:
         return sum(seconds - before.get(pid, 0) for pid, seconds in self.spent().items())
 
     def memories(self) -> list[Memory]:
-        """Of each process."""
-        found = []
+        """Memory of each process."""
+        memories = []
         for member in self.members():
             with suppress(ProcessLookupError, FileNotFoundError):  # it has just ended
-                found.append(memory_of(member.pid))
-        return found
+                memories.append(memory_of(member.pid))
+        return memories
 
     def memory(self) -> Memory:
         return reduce(add, self.memories())
 
     def largest(self) -> Memory:
-        """Of one process, by what is its own."""
+        """Memory of the process with the most private memory."""
         return max(self.memories(), key=lambda each: each.private)
 
     def worker(self) -> Memory:
-        """Of the process that serves: the largest child, or the head where that serves itself."""
+        """Memory of the worker: the largest child, or the process itself if it has no children."""
         serving = self.head.children(recursive=True) or [self.head]
         return max((memory_of(member.pid) for member in serving), key=lambda each: each.resident)

@@ -1,15 +1,15 @@
-"""How far a long run is, on stderr: elapsed, what runs, time left."""
+"""Progress of a long run, on stderr: time elapsed, time left, current step."""
 
 import sys
 import time
 from typing import Final
 
 _LINE_EVERY_SECONDS: Final = 10
-"""Where stderr is no terminal: lines are kept there, not overwritten."""
+"""Seconds between two lines if stderr is not a terminal, where a line cannot be overwritten."""
 
 
 class Progress:
-    """Told at each step how many seconds it should take; what is left goes by how well that held so far."""
+    """Each step names its expected seconds. The time left is scaled by the pace of the steps so far."""
 
     def __init__(self, expected: float) -> None:
         self._expected = expected
@@ -19,13 +19,13 @@ class Progress:
         self._said = float("-inf")
         self._live = sys.stderr.isatty()
 
-    def __call__(self, what: str, seconds: float) -> None:
+    def __call__(self, step: str, seconds: float) -> None:
         self._begun_steps += self._current
         self._current = seconds
         elapsed = time.monotonic() - self._began
         pace = elapsed / self._begun_steps if self._begun_steps else 1.0
         left = max(0.0, self._expected - self._begun_steps) * pace
-        line = f"[{_clock(elapsed)} gone, {_clock(left)} left] {what}"
+        line = f"[{_clock(elapsed)} gone, {_clock(left)} left] {step}"
         if self._live:
             print(f"\r{line}\033[K", end="", file=sys.stderr, flush=True)
         elif elapsed - self._said >= _LINE_EVERY_SECONDS:

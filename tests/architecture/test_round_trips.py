@@ -8,22 +8,22 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.client import Person, fresh_user
+from tests.support.counting_proxy import CountingProxy
 from tests.support.day import steps
 from tests.support.service import running
-from tests.support.wire import Wire
 
 PER_ROUND = Counter(operation for operation, _ in steps())
 MOST_ROUNDS = 40
 
 
 @pytest.fixture(scope="module")
-def proxy(database_url: str) -> Iterator[Wire]:
-    with Wire(database_url) as proxy:
+def proxy(database_url: str) -> Iterator[CountingProxy]:
+    with CountingProxy(database_url) as proxy:
         yield proxy
 
 
 @pytest.fixture(scope="module")
-def person(proxy: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+def person(proxy: CountingProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
     settings = {"DATABASE_URL": proxy.url, "DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0"}
     with running(tmp_path_factory.mktemp("service"), settings) as service:
         with Person(service.url, fresh_user("warm")) as warm:
@@ -34,7 +34,7 @@ def person(proxy: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pe
             yield person
 
 
-def test_each_operation_is_one_round_trip(person: Person, proxy: Wire) -> None:
+def test_each_operation_is_one_round_trip(person: Person, proxy: CountingProxy) -> None:
     counted: dict[str, set[int]] = {}
     statuses: list[int] = []
     for operation, call in steps():
@@ -59,7 +59,7 @@ def test_each_operation_is_one_round_trip(person: Person, proxy: Wire) -> None:
     }
 
 
-def test_a_refused_request_needs_no_round_trip(person: Person, proxy: Wire) -> None:
+def test_a_refused_request_needs_no_round_trip(person: Person, proxy: CountingProxy) -> None:
     before = proxy.round_trips
     refused = [
         person.get("/api/somebody-else/tasks"),
@@ -73,7 +73,7 @@ def test_a_refused_request_needs_no_round_trip(person: Person, proxy: Wire) -> N
     assert proxy.round_trips == before
 
 
-def test_a_delay_of_20_ms_to_the_database_is_paid_once(person: Person, proxy: Wire) -> None:
+def test_a_delay_of_20_ms_to_the_database_is_paid_once(person: Person, proxy: CountingProxy) -> None:
     proxy.delay = 0.02
     try:
         took: dict[str, deque[float]] = {}

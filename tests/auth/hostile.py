@@ -1,4 +1,4 @@
-"""What a stranger can put into an Authorization header, and what a good client does. Names are the tests' names."""
+"""Hostile and good tokens for the Authorization header. Each name is the id of its test."""
 
 import hashlib
 import hmac
@@ -22,7 +22,7 @@ CLAIMS: Final = ("exp", "iat", "sub", "iss", "aud")
 
 
 def shared(issuer: Issuer, header: Any = JWT, **changed: Any) -> str:
-    """An HS256 token, good but for what is changed."""
+    """A valid HS256 token, except for the claims in `changed`."""
     return signed(header, claims(issuer.url, USER, **changed))
 
 
@@ -31,7 +31,7 @@ def changed(claim: str, value: Any) -> Make:
 
 
 def raw(issuer: Issuer, change: Callable[[str], str | bytes], header: Any = JWT) -> str:
-    """Its payload's JSON is `change`d."""
+    """A valid token whose payload's JSON went through `change`."""
     changed = change(json.dumps(claims(issuer.url, USER)))
     return signed(header, changed if isinstance(changed, bytes) else changed.encode())
 
@@ -44,7 +44,7 @@ def published(issuer: Issuer, alg: str, header: Any = None, **changed: Any) -> s
 
 
 def confused(issuer: Issuer, form: str, alg: str = "EdDSA", **header: Any) -> str:
-    """HS256 with a public key as the secret. The library refuses to make one, so it is made by hand."""
+    """HS256 with a public key as the secret, made by hand since the library refuses to make one."""
     public = issuer.private[alg].public_key()
     forms = {
         "PEM": lambda: public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
@@ -83,7 +83,7 @@ GOOD: Final[dict[str, Make]] = {
     "HS256, kid of a published key": lambda i: shared(i, {**JWT, "kid": "EdDSA"}),
     "jku": lambda i: shared(i, {**JWT, "jku": "http://127.0.0.1:9/jwks"}),
     "jwk": lambda i: shared(i, {**JWT, "jwk": {"kty": "oct", "k": "AAAA"}}),
-    "exp 20 s ago, within the leeway": lambda i: shared(i, exp=now() - 20),
+    "expired 20 s ago, within the leeway": lambda i: shared(i, exp=now() - 20),
     "iat in 20 s, within the leeway": lambda i: shared(i, iat=now() + 20),
     "nbf in 20 s, within the leeway": lambda i: shared(i, nbf=now() + 20),
     "exp a float": lambda i: shared(i, exp=time.time() + 60.5),
@@ -166,7 +166,7 @@ HOSTILE: Final[dict[str, Make]] = {
     "sub of 5 000 characters": lambda i: shared(i, sub="a" * 5000),
     "sub twice, victim first": lambda i: raw(i, lambda p: p.replace('{"sub"', '{"sub": "victim", "sub"')),
     "sub twice, victim last": lambda i: raw(i, lambda p: p.replace("}", ', "sub": "victim"}')),
-    "exp a minute ago": lambda i: shared(i, exp=now() - 60),
+    "expired a minute ago": lambda i: shared(i, exp=now() - 60),
     "exp 2^62": lambda i: shared(i, exp=2**62),
     "exp 1e300": lambda i: shared(i, exp=1e300),
     "exp Infinity": lambda i: shared(i, exp=float("inf")),

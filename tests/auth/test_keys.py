@@ -1,4 +1,4 @@
-"""Which of the keys that an issuer publishes are used."""
+"""Only usable keys of an issuer are accepted."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What must be true of everything that the service said, whatever the network did to it."""
+"""Checks the answers of the service on an unreliable network: no edit lost, no task twice, no version twice."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from tests.support.client import Json
-from tests.support.network import Delivery
+from tests.support.unreliable_network import Delivery
 
 FIELDS = ("title", "description", "completed", "priority", "due_date", "tags")
 
@@ -16,22 +16,22 @@ def content(task: Json) -> Json:
 
 
 def applied(before: Json, change: Delivery) -> Json:
-    """The simple model: what a change makes of a task."""
+    """The model: a task's content after the change."""
     if change.path.endswith("/complete"):
         return {**before, "completed": not before["completed"]}
     sent: Json = msgspec.json.decode(change.body)
     return {**before, **sent}
 
 
-class Ledger:
-    """The history of each task, put together from the answers."""
+class History:
+    """The versions of each task, collected from the answers."""
 
     def __init__(self, deliveries: Iterable[Delivery]) -> None:
         self.created: dict[str, list[Delivery]] = {}
         self.changes: dict[tuple[str, int], list[Delivery]] = {}
         self.unknown: list[Delivery] = []
         self.deleted: set[str] = set()
-        self.told: dict[tuple[str, int], Json] = {}
+        self.seen: dict[tuple[str, int], Json] = {}
         for delivery in deliveries:
             self._add(delivery)
 
@@ -43,7 +43,7 @@ class Ledger:
                 self.created.setdefault(delivery.headers["idempotency-key"], []).append(delivery)
             case "PATCH", 200:
                 task = delivery.json
-                self._tell(task)
+                self._see(task)
                 if delivery.headers["if-match"] != f'"{task["version"]}"':
                     self.changes.setdefault((task["id"], task["version"]), []).append(delivery)
                 else:
@@ -51,19 +51,19 @@ class Ledger:
             case "DELETE", 204:
                 self.deleted.add(delivery.path.rsplit("/", 1)[1])
             case _, 412:
-                self._tell(delivery.json["current"])
+                self._see(delivery.json["current"])
             case "GET", 200:
                 for task in delivery.json["data"]:
-                    self._tell(task)
+                    self._see(task)
             case _, status:
                 assert status in (304, 404), delivery
 
-    def _tell(self, task: Json) -> None:
+    def _see(self, task: Json) -> None:
         key = task["id"], task["version"]
-        assert self.told.setdefault(key, task) == task, "one version was told in two ways"
+        assert self.seen.setdefault(key, task) == task, "two answers differ for one version"
 
     def check(self, left: list[Json]) -> None:
-        """`left` is what the service lists when all is settled."""
+        """`left`: the tasks that the service lists after the last request."""
         tasks = self._check_keys()
         now = {task["id"]: task for task in left}
         gone = set(tasks) - set(now)
@@ -75,14 +75,14 @@ class Ledger:
             last = (
                 now[task_id]["version"]
                 if task_id in now
-                else max(v for t, v in [*self.told, (task_id, 1)] if t == task_id)
+                else max(v for t, v in [*self.seen, (task_id, 1)] if t == task_id)
             )
             self._check_chain(first, last)
             if task_id in now:
-                self._tell(now[task_id])
+                self._see(now[task_id])
 
     def _check_keys(self) -> dict[str, Json]:
-        """One key, one task, one answer."""
+        """Each Idempotency-Key created one task and has one answer."""
         tasks: dict[str, Json] = {}
         for key, answers in self.created.items():
             assert len({delivery.answer for delivery in answers}) == 1, f"two answers for the key {key}"
@@ -96,19 +96,19 @@ class Ledger:
         return tasks
 
     def _check_chain(self, first: Json, last: int) -> None:
-        """Each version is the one before it, changed by exactly one request, which was meant for that one."""
+        """Each version is made from the one before it by exactly one request, whose If-Match names the one before."""
         task_id, state = first["id"], content(first)
         for version in range(2, last + 1):
             winners = self.changes.get((task_id, version), [])
             if not winners:
                 winners = [each for each in self.unknown if self._may_be(each, task_id, version)]
-                told = self.told.get((task_id, version))
-                winners = [each for each in winners if told is None or applied(state, each) == content(told)][:1]
+                seen = self.seen.get((task_id, version))
+                winners = [each for each in winners if seen is None or applied(state, each) == content(seen)][:1]
             assert len(winners) == 1, f"version {version} of {task_id} was made by {len(winners)} requests"
             assert winners[0].headers["if-match"] == f'"{version - 1}"'
             state = applied(state, winners[0])
-            told = self.told.get((task_id, version), {**first, **state})
-            assert content(told) == state, "an edit is lost"
+            seen = self.seen.get((task_id, version), {**first, **state})
+            assert content(seen) == state, "an edit is lost"
         assert (task_id, last + 1) not in self.changes, "an edit is lost"
 
     @staticmethod
@@ -117,4 +117,4 @@ class Ledger:
 
 
 Sent = tuple[str, str, dict[str, str], Any]
-"""Method, path below the user's own, headers and body of a request, to be sent again as it was."""
+"""Method, path below `/api/{user_id}/`, headers and body of a request, kept to send it again unchanged."""

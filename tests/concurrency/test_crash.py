@@ -1,8 +1,6 @@
-"""The service dies after the database has committed and before anybody was told."""
+"""The service is killed after the database has committed and before the client gets the answer."""
 
 import asyncio
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -12,14 +10,14 @@ import httpx
 import pytest
 
 from tests.support.client import Person, fresh_user
+from tests.support.counting_proxy import CountingProxy
 from tests.support.service import Service, running
-from tests.support.wire import Wire
 
 Sent = tuple[str, str, dict[str, object], dict[str, str]]
 
 
-class MuteWire(Wire):
-    """A wire on which, while it is muted, PostgreSQL is not heard."""
+class MutedProxy(CountingProxy):
+    """While it is muted, it drops everything that PostgreSQL answers."""
 
     muted = False
 
@@ -32,8 +30,8 @@ class MuteWire(Wire):
 
 
 @pytest.fixture
-def mute_wire(database_url: str) -> Iterator[MuteWire]:
-    with MuteWire(database_url) as wire:
+def muted_proxy(database_url: str) -> Iterator[MutedProxy]:
+    with MutedProxy(database_url) as wire:
         yield wire
 
 
@@ -46,18 +44,18 @@ def mute_wire(database_url: str) -> Iterator[MuteWire]:
     ids=["POST", "PATCH"],
 )
 def test_a_crash_between_commit_and_answer(
-    service: Service, mute_wire: MuteWire, tmp_path: Path, request_: Sent
+    service: Service, muted_proxy: MutedProxy, tmp_path: Path, request_: Sent
 ) -> None:
-    """The retry goes to another replica, and is safe."""
+    """The client sends the request again, to another replica, and nothing is done twice."""
     method, path, body, headers = request_
-    settings = {"DATABASE_URL": mute_wire.url, "DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0"}
+    settings = {"DATABASE_URL": muted_proxy.url, "DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0"}
     with (
         running(tmp_path, settings) as dying,
         Person(service.url, fresh_user("ann")) as ann,
         Person(dying.url, ann.user_id) as unlucky,
     ):
         first = unlucky.creates()
-        # So that the driver has the statement: it asks PostgreSQL about each one first.
+        # The driver prepares each statement before its first use, which needs an answer of PostgreSQL.
         warm = Person(dying.url, fresh_user("warm"))
         assert warm.request(method, path.format(warm.creates()["id"]), json=body, headers=headers).is_success
         warm.close()
@@ -71,12 +69,12 @@ def test_a_crash_between_commit_and_answer(
                 lost.append(error)
 
         sender = threading.Thread(target=send)
-        mute_wire.muted = True
+        muted_proxy.muted = True
         sender.start()
         deadline = time.monotonic() + 4
         while not (done := [task for task in ann.get("tasks").json()["data"] if task["title"] == "Once"]):
             assert time.monotonic() < deadline, "nothing was committed"
-        os.killpg(dying.process.pid, signal.SIGKILL)
+        dying.kill()
         sender.join(10)
         assert lost, "the client was answered"
 

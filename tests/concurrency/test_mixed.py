@@ -1,4 +1,4 @@
-"""Half a minute of everything at once; afterwards the database holds what the clients were told."""
+"""30 seconds of all operations at once. Afterwards the database holds what the last answers say."""
 
 import random
 import time
@@ -23,8 +23,8 @@ _CONTENT = """
 """
 
 
-class Told:
-    """The newest answer about each task; None once it was deleted."""
+class NewestAnswers:
+    """The newest answer about each task; None after it was deleted."""
 
     def __init__(self) -> None:
         self.tasks: dict[str, Json | None] = {}
@@ -36,34 +36,34 @@ class Told:
             self.tasks[task["id"]] = task
 
 
-async def client(http: httpx.AsyncClient, user: str, told: Told, end: float, seed: int) -> None:
+async def client(http: httpx.AsyncClient, user: str, newest: NewestAnswers, end: float, seed: int) -> None:
     chance = random.Random(seed)
     base, headers = f"/api/{user}", {"Authorization": f"Bearer {token_for(user)}"}
     ids: list[str] = []
     while time.monotonic() < end:
-        told.requests += 1
+        newest.requests += 1
         tags = chance.sample(["home", "work", "errand", "é", "a b"], chance.randint(0, 3))
         task_id = chance.choice(ids) if ids else None
         match chance.randrange(8) if task_id else 0:
             case 0 | 1:
-                body = {"title": f"task {seed} {told.requests}", "tags": tags, "priority": "High"}
+                body = {"title": f"task {seed} {newest.requests}", "tags": tags, "priority": "High"}
                 answer = await http.post(f"{base}/tasks", json=body, headers=headers)
                 assert answer.status_code == 201, answer.text
                 ids.append(answer.json()["id"])
-                told.change(answer.json())
+                newest.change(answer.json())
             case 2 | 3:
                 method = chance.choice(["PUT", "PATCH"])
-                body = {"title": f"changed {told.requests}", "tags": tags, "due_date": "2026-12-31"}
+                body = {"title": f"changed {newest.requests}", "tags": tags, "due_date": "2026-12-31"}
                 answer = await http.request(method, f"{base}/tasks/{task_id}", json=body, headers=headers)
                 assert answer.status_code == 200, answer.text
-                told.change(answer.json())
+                newest.change(answer.json())
             case 4:
                 answer = await http.patch(f"{base}/tasks/{task_id}/complete", headers=headers)
                 assert answer.status_code == 200, answer.text
-                told.change(answer.json())
+                newest.change(answer.json())
             case 5:
                 answer = await http.get(f"{base}/tasks/{task_id}", headers=headers)
-                assert answer.json() == told.tasks[task_id or ""]
+                assert answer.json() == newest.tasks[task_id or ""]
             case 6:
                 path = chance.choice(["tasks", "tasks?limit=7&offset=3", "tags"])
                 answer = await http.get(f"{base}/{path}", headers=headers)
@@ -72,7 +72,7 @@ async def client(http: httpx.AsyncClient, user: str, told: Told, end: float, see
                 answer = await http.delete(f"{base}/tasks/{task_id}", headers=headers)
                 assert answer.status_code == 204, answer.text
                 ids.remove(task_id or "")
-                told.tasks[task_id or ""] = None
+                newest.tasks[task_id or ""] = None
 
 
 async def content(url: str, users: list[str]) -> dict[str, Json]:
@@ -86,7 +86,7 @@ async def content(url: str, users: list[str]) -> dict[str, Json]:
 
 async def run(service: Service, database_url: str) -> None:
     users = [fresh_user(f"user{number}") for number in range(USERS)]
-    told = Told()
+    newest = NewestAnswers()
     end = time.monotonic() + SECONDS
     limits = httpx.Limits(max_connections=CLIENTS)
     async with (
@@ -95,15 +95,15 @@ async def run(service: Service, database_url: str) -> None:
     ):
         for user, seeds in zip(users, batched(range(CLIENTS), CLIENTS // USERS, strict=True), strict=True):
             for seed in seeds:
-                clients.start_soon(client, http, user, told, end, seed)
+                clients.start_soon(client, http, user, newest, end, seed)
     kept = await content(database_url, users)
-    expected = {task_id: task for task_id, task in told.tasks.items() if task is not None}
+    expected = {task_id: task for task_id, task in newest.tasks.items() if task is not None}
     assert kept.keys() == expected.keys()
     for task_id, row in kept.items():
         assert row == {name: expected[task_id][name] for name in row}
-    assert told.requests > 1000
+    assert newest.requests > 1000
 
 
-def test_what_the_clients_were_told_is_what_is_there(service: Service, database_url: str) -> None:
+def test_the_database_holds_what_the_last_answers_say(service: Service, database_url: str) -> None:
     anyio.run(run, service, database_url)
     assert 'File "' not in service.log.read_text()

@@ -1,4 +1,4 @@
-"""Requests that are made to overlap: a lock is held until all of them wait for it."""
+"""Requests that certainly overlap: the test holds a lock until all of them wait for it."""
 
 import time
 from collections.abc import Awaitable, Callable

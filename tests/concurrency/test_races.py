@@ -1,4 +1,4 @@
-"""Many at once: each version is won once, no edit is lost, and a key makes one task."""
+"""Many clients at once: one edit of each version succeeds, no edit is lost, and a key creates one task."""
 
 import random
 from collections import Counter
@@ -8,17 +8,17 @@ import httpx
 import pytest
 
 from tests.support.client import Json, Person, fresh_user, token_for
-from tests.support.network import FATES, Network
 from tests.support.service import Service
+from tests.support.unreliable_network import FAULTS, UnreliableNetwork
 
 RACERS = 100
 RETRIERS = 50
 
 
 async def win_once(path: str, headers: dict[str, str], name: str, task: Json, won: dict[int, str]) -> None:
-    """Adds `name` to the task's description. Whoever loses starts again from the task that the refusal carries."""
+    """Adds `name` to the task's description. After a 412 it tries again with the task in that answer."""
     chance = random.Random(name)
-    # A client each: httpx searches a shared pool of 100 for longer than the service takes.
+    # One client for each racer: httpx takes longer to search a shared pool of 100 than the service takes to answer.
     async with httpx.AsyncClient(headers=headers, timeout=60, verify=False) as http:
         for _ in range(20 * RACERS):
             mine = f"{task['description']} {name}"
@@ -27,16 +27,16 @@ async def win_once(path: str, headers: dict[str, str], name: str, task: Json, wo
                 changed = answer.json()
                 assert changed["version"] == task["version"] + 1
                 assert changed["description"] == mine
-                assert changed["version"] not in won, "two have won one version"
+                assert changed["version"] not in won, "two edits of one version succeeded"
                 won[changed["version"]] = name
                 return
             refusal = answer.json()
             assert (answer.status_code, refusal["code"], refusal["changed"]) == (412, "stale_version", ["description"])
             assert refusal["current"]["version"] > task["version"]
             task = refusal["current"]
-            # The more are still in the race, the longer each had better wait.
+            # Wait longer while more racers are left, so that fewer of them collide.
             await anyio.sleep(chance.random() * 0.006 * (RACERS - len(won)))
-    raise AssertionError(f"{name} never wins")
+    raise AssertionError(f"no edit of {name} succeeded")
 
 
 async def race(service: Service, user: str, task: Json) -> dict[int, str]:
@@ -63,9 +63,9 @@ async def retry_until_answered(http: httpx.AsyncClient, url: str, key: str, seed
     chance = random.Random(seed)
     body = {"title": "Once", "tags": ["a"]}
     for turn in range(20):
-        fate = chance.choice(FATES) if turn < 3 else "answered"
+        fault = chance.choice(FAULTS) if turn < 3 else "none"
         try:
-            answer = await http.post(url, json=body, headers={"Idempotency-Key": key, "X-Fate": fate})
+            answer = await http.post(url, json=body, headers={"Idempotency-Key": key, "X-Fault": fault})
         except httpx.TransportError:
             continue
         assert answer.status_code == 201, answer.text
@@ -73,7 +73,7 @@ async def retry_until_answered(http: httpx.AsyncClient, url: str, key: str, seed
     raise AssertionError("no answer")
 
 
-async def retriers(net: Network, user: str) -> list[httpx.Response]:
+async def retriers(net: UnreliableNetwork, user: str) -> list[httpx.Response]:
     answers: list[httpx.Response] = []
 
     async def one(seed: int) -> None:
@@ -91,14 +91,14 @@ async def retriers(net: Network, user: str) -> list[httpx.Response]:
 
 
 def test_50_parallel_posts_with_one_key_make_one_task_though_connections_are_cut(service: Service) -> None:
-    with Person(service.url, fresh_user("ann")) as ann, Network(service.port) as net:
+    with Person(service.url, fresh_user("ann")) as ann, UnreliableNetwork(service.port) as net:
         answers = anyio.run(retriers, net, ann.user_id)
         net.settle()
         assert len(answers) == RETRIERS
         assert len({(answer.content, answer.headers["location"], answer.headers["etag"]) for answer in answers}) == 1
         page = ann.get("tasks").json()
         assert (page["total"], page["data"]) == (1, [answers[0].json()])
-        # Those that the network swallowed are counted too.
+        # The deliveries include the answers that the network dropped.
         replayed = Counter(delivery.answer_headers.get("idempotency-replayed") for delivery in net.deliveries)
         assert replayed[None] == 1
         assert replayed["true"] >= RETRIERS
@@ -108,7 +108,7 @@ def test_50_parallel_posts_with_one_key_make_one_task_though_connections_are_cut
 
 @pytest.mark.parametrize("turn", range(3))
 def test_50_parallel_posts_at_the_same_moment(service: Service, turn: int) -> None:
-    """Without a bad network in between, more of them meet in the database."""
+    """Without the unreliable network, more of the requests overlap in the database."""
 
     async def all_at_once() -> list[httpx.Response]:
         answers: list[httpx.Response] = []

@@ -1,4 +1,4 @@
-"""GET /health and GET /health/ready, and what every answer has."""
+"""GET /health and GET /health/ready, and the headers of every answer."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_readiness_needs_no_token(anyone: httpx.Client) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
 
 
-def test_without_a_database_it_lives_and_is_not_ready(tmp_path: Path) -> None:
+def test_without_a_database_it_is_healthy_and_not_ready(tmp_path: Path) -> None:
     service = Service(tmp_path, {"DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/none"})
     try:
         service.wait_until_it_answers("/health")

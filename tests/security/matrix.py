@@ -15,8 +15,8 @@ from alembic import command as alembic
 from tests.auth.test_guard import routes
 from tests.security.cases import CASES
 from tests.support.client import Person, fresh_user
+from tests.support.counting_proxy import CountingProxy
 from tests.support.service import running
-from tests.support.wire import Wire
 from todo_api.auth.middleware import PUBLIC
 from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.db.migrations import alembic_config
@@ -33,7 +33,7 @@ _BODIES: dict[tuple[str, bool], Any] = {
 _COLUMNS = ("no token", "own", "another user's path", "another user's id", "an unknown id")
 
 
-def matrix(url: str, proxy: Wire) -> str:
+def matrix(url: str, proxy: CountingProxy) -> str:
     """Sends a request to each route of the app as each client of the columns, and counts the statements on the wire."""
     with (
         Person(url, fresh_user("ann")) as ann,
@@ -44,7 +44,7 @@ def matrix(url: str, proxy: Wire) -> str:
 
 
 class _Matrix:
-    def __init__(self, proxy: Wire, ann: Person, other: Person, anyone: httpx.Client) -> None:
+    def __init__(self, proxy: CountingProxy, ann: Person, other: Person, anyone: httpx.Client) -> None:
         self.proxy = proxy
         self.ann = ann
         self.other = other
@@ -113,7 +113,7 @@ def _written(page: str, name: str, table: str) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True) as home:
         Path(home).chmod(0o755)
-        with embedded_postgres(Path(home), {"fsync": "off"}) as url, Wire(url) as proxy:
+        with embedded_postgres(Path(home), {"fsync": "off"}) as url, CountingProxy(url) as proxy:
             alembic.upgrade(alembic_config(url), "head")
             with running(Path(home), {"DATABASE_URL": proxy.url, **ONE_CONNECTION}) as service:
                 table = matrix(service.url, proxy)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.security.matrix import ONE_CONNECTION, PAGE, cases, matrix, tables_of
 from tests.support.client import Person
+from tests.support.counting_proxy import CountingProxy
 from tests.support.service import running
-from tests.support.wire import Wire
 
 WRITE = "update it with `.venv/bin/python -m tests.security.matrix`"
 ROUNDS = 150
@@ -24,7 +24,7 @@ def documented() -> dict[str, str]:
 
 def test_the_matrix_is_the_documented_one(documented: dict[str, str], database_url: str, tmp_path: Path) -> None:
     with (
-        Wire(database_url) as proxy,
+        CountingProxy(database_url) as proxy,
         running(tmp_path, {"DATABASE_URL": proxy.url, **ONE_CONNECTION}) as service,
     ):
         table = matrix(service.url, proxy)

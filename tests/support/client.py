@@ -1,4 +1,4 @@
-"""Clients of the API, named for who they are."""
+"""Clients of the API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def fresh_user(name: str) -> str:
-    """A fresh user is a fresh database."""
+    """A new user id. A new user has no tasks, so a test with its own user needs no cleaning up."""
     return f"{name}_{uuid4().hex}"
 
 
@@ -22,7 +22,7 @@ def token_for(user_id: str, seconds: int = 3600) -> str:
 
 
 class Person(httpx.Client):
-    """Somebody who is signed in. Paths that begin with a slash are the API's, others are below the person's own."""
+    """A signed-in user. A path that begins with a slash is kept; any other is put below `/api/{user_id}/`."""
 
     def __init__(self, url: str, user_id: str, headers: Mapping[str, str] | None = None) -> None:
         self.user_id = user_id
@@ -48,7 +48,7 @@ class Person(httpx.Client):
 
 
 def errors_of(answer: httpx.Response) -> list[tuple[str, str]]:
-    """`place type` of each error of a 400, in order."""
+    """Location and type of each error of a 400, sorted."""
     assert answer.status_code == 400, answer.text
     body = answer.json()
     assert body["code"] == "validation_error"

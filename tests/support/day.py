@@ -1,4 +1,4 @@
-"""One user's day with the API: every operation at least once. The house's tests look at it from different sides."""
+"""One user's day with the API: every operation at least once. Several tests run it and check different things."""
 
 from collections.abc import Callable, Iterator
 from uuid import uuid4
@@ -11,7 +11,7 @@ Step = Callable[[Person], httpx.Response]
 
 
 def steps() -> Iterator[tuple[str, Step]]:
-    """Operation ids, each with a call. Earlier tasks are remembered on the way."""
+    """Operation ids, each with a call. Later calls use the tasks and cursors of earlier ones."""
     ids: list[str] = []
     cursors: list[str] = []
 
@@ -58,7 +58,7 @@ def steps() -> Iterator[tuple[str, Step]]:
 
 
 def conditional_steps() -> Iterator[tuple[str, Step]]:
-    """With Idempotency-Key, If-None-Match and If-Match, met and not met."""
+    """Calls with Idempotency-Key, If-None-Match and If-Match, whose conditions are true or false."""
     ids: list[str] = []
     tags: list[str] = []
     once, twice = uuid4().hex, uuid4().hex

@@ -1,4 +1,4 @@
-"""Tokens made by hand, so that they can be wrong in every way."""
+"""Tokens made by hand, since a library refuses to make wrong ones."""
 
 import json
 import time
@@ -19,7 +19,7 @@ def segment(part: Part) -> str:
 
 
 def claims(issuer: str, user: str, **changed: Any) -> dict[str, Any]:
-    """Good ones, but for what is `changed`; `...` leaves a claim out."""
+    """Valid claims, with those in `changed` replaced; `...` leaves a claim out."""
     now = int(time.time())
     good = {"sub": user, "iat": now, "exp": now + 600, "iss": issuer, "aud": "todo-api"}
     return {name: value for name, value in {**good, **changed}.items() if value is not ...}

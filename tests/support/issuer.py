@@ -1,4 +1,4 @@
-"""An issuer whose private keys we hold, over real HTTP; it misbehaves when told to."""
+"""A token issuer over real HTTP. Tests hold its private keys and make it slow, wrong or unavailable."""
 
 import json
 import threading
@@ -11,6 +11,8 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from tests.support.service import free_port
 
 Jwk = dict[str, Any]
 AUDIENCE = "todo-api"
@@ -48,34 +50,35 @@ class Issuer:
         self.status, self.delay, self.hits = 200, 0.0, 0
         self.headers: dict[str, str] = {}
         self.publish(*(public(key, alg, kid=alg) for alg, key in self.private.items()))
-        self._start(0)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
 
     def publish(self, *keys: Any) -> None:
         self.body = json.dumps({"keys": keys}).encode()
 
-    def _start(self, port: int) -> None:
+    def start(self) -> None:
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.hits += 1
                 time.sleep(issuer.delay)
-                self.send_response(issuer.status)
-                for name, value in {"Content-Length": str(len(issuer.body)), **issuer.headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
                 try:
+                    self.send_response(issuer.status)
+                    for name, value in {"Content-Length": str(len(issuer.body)), **issuer.headers}.items():
+                        self.send_header(name, value)
+                    self.end_headers()
                     self.wfile.write(issuer.body)
                 except ConnectionError:
+                    # The client has given up, as it does when `delay` is long.
                     self.close_connection = True
 
             def log_request(self, *_: Any) -> None:
-                """Not on the tests' output."""
+                """Writes nothing: the tests' output is for results."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 
@@ -83,9 +86,6 @@ class Issuer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-    def start_again(self) -> None:
-        self._start(self.port)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
-"""Kills PostgreSQL and the service in the middle of writes, again and again."""
+"""Kills PostgreSQL and the service repeatedly while clients write."""
 
-import os
 import random
 import signal
 import statistics
@@ -8,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +16,8 @@ import httpx
 import psutil
 
 from tests.support.client import fresh_user
-from tests.support.ledger import Ledger, compare_all
 from tests.support.postgres import Postgres
+from tests.support.recording_writer import RecordingWriter, compare_all
 from tests.support.service import Service, free_port
 
 WRITERS = 8
@@ -53,9 +53,9 @@ class Killer:
         self.chance = random.Random(seed)
         self.outcome = Outcome()
         self.settings = {"DATABASE_URL": postgres.url, "PORT": str(free_port()), "WEB_CONCURRENCY": "2"}
-        self.ledgers = [Ledger(fresh_user(f"writer{number}"), number) for number in range(WRITERS)]
+        self.writers = [RecordingWriter(fresh_user(f"writer{number}"), number) for number in range(WRITERS)]
         self.acknowledged_at = 0.0
-        """When the last write that was acknowledged had been sent."""
+        """Clock time at which the last acknowledged write was sent."""
         self._end = threading.Event()
         self._failure: BaseException | None = None
 
@@ -78,9 +78,9 @@ class Killer:
             self.service.stop()
         if self._failure is not None:
             raise self._failure
-        self.outcome.wrong = anyio.run(compare_all, self.ledgers, self.postgres.url)
-        for ledger in self.ledgers:
-            self.outcome.counts += ledger.counts
+        self.outcome.wrong = anyio.run(compare_all, self.writers, self.postgres.url)
+        for writer in self.writers:
+            self.outcome.counts += writer.counts
         return self.outcome
 
     def _kill(self, kind: str) -> None:
@@ -89,37 +89,38 @@ class Killer:
                 self.postgres.stop(signal.SIGKILL)
                 self.postgres.start()
             case "backend":
-                self._one_of(self._backends).kill()
+                self._kill_one_of(self._backends)
             case "service":
-                os.killpg(self.service.process.pid, signal.SIGKILL)
-                self.service.process.wait(10)
+                self.service.kill()
                 self._start_service()
             case "worker":
-                self._one_of(self._workers).kill()
+                self._kill_one_of(self._workers)
 
-    def _one_of(self, find: Callable[[], list[psutil.Process]]) -> psutil.Process:
-        deadline = time.monotonic() + 10
-        while not (found := find()):
-            assert time.monotonic() < deadline
+    def _kill_one_of(self, find: Callable[[], list[psutil.Process]]) -> None:
+        """Kills one process. It is chosen again if it ends by itself before the kill."""
+        deadline = time.monotonic() + 30
+        while True:
+            with suppress(psutil.NoSuchProcess):
+                if processes := find():
+                    self.chance.choice(processes).kill()
+                    return
+            assert time.monotonic() < deadline, "there is no process to kill"
             self._keep_service()
             time.sleep(0.02)
-        return self.chance.choice(found)
 
     def _backends(self) -> list[psutil.Process]:
-        """Those that serve a client."""
+        """PostgreSQL's processes that serve a client."""
         assert self.postgres.process is not None
         children = psutil.Process(self.postgres.process.pid).children()
         return [child for child in children if "127.0.0.1" in " ".join(child.cmdline())]
 
     def _workers(self) -> list[psutil.Process]:
-        try:
-            return psutil.Process(self.service.process.pid).children()
-        except psutil.NoSuchProcess:
-            return []
+        return psutil.Process(self.service.process.pid).children()
 
     def _keep_service(self) -> None:
-        """A worker that dies twice within seconds ends the service, for its supervisor to start again."""
+        """The service ends when a worker dies twice within seconds. A supervisor would start it again, as this does."""
         if self.service.process.poll() is not None:
+            self.service.wait_until_nobody_listens()
             self._start_service()
 
     def _start_service(self) -> None:
@@ -148,13 +149,13 @@ class Killer:
             httpx.AsyncClient(base_url=base, limits=limits, timeout=30) as http,
             anyio.create_task_group() as writers,
         ):
-            for ledger in self.ledgers:
-                writers.start_soon(self._writer, ledger, http)
+            for writer in self.writers:
+                writers.start_soon(self._writer, writer, http)
 
-    async def _writer(self, ledger: Ledger, http: httpx.AsyncClient) -> None:
+    async def _writer(self, writer: RecordingWriter, http: httpx.AsyncClient) -> None:
         while not self._end.is_set():
             sent_at = time.monotonic()
-            if await ledger.write(http):
+            if await writer.write(http):
                 self.acknowledged_at = max(self.acknowledged_at, sent_at)
             else:
                 await anyio.sleep(0.02)

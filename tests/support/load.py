@@ -26,7 +26,7 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self._client, kwargs={"keeps": n % 2 == 0}) for n in range(CLIENTS)]
+        threads = [threading.Thread(target=self._client, kwargs={"keep_alive": n % 2 == 0}) for n in range(CLIENTS)]
         for thread in threads:
             thread.start()
         try:
@@ -36,8 +36,8 @@ class Load:
             for thread in threads:
                 thread.join()
 
-    def _client(self, *, keeps: bool) -> None:
-        limits = httpx.Limits(max_keepalive_connections=1 if keeps else 0)
+    def _client(self, *, keep_alive: bool) -> None:
+        limits = httpx.Limits(max_keepalive_connections=1 if keep_alive else 0)
         with httpx.Client(base_url=self.url, headers=self._headers(), limits=limits, timeout=30) as client:
             while not self._end.is_set():
                 began = time.monotonic()

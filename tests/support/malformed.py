@@ -1,4 +1,4 @@
-"""Malformed requests by the thousand, over raw sockets: a short run in the gate, a long one in benchmarks/hostile."""
+"""Thousands of malformed requests over raw sockets: a short run in the tests, a long one in benchmarks/hostile."""
 
 import asyncio
 import random
@@ -11,64 +11,27 @@ from tests.security.cases import CASES, TASKS, chunks
 from tests.support.raw import request, statuses_in
 
 SECONDS = 25
-"""Longer than any of the service's own time-outs: who waits so long hangs."""
+"""Longer than every timeout of the service: a connection that is open for so long hangs."""
 _CLIENTS = 96
 _PATIENCE = 0.2
-"""Seconds until a client that got no answer says that nothing more will come."""
+"""Seconds without an answer until a client closes its sending side."""
 _BYTES = bytes(range(256))
 _WORDS = (
-    b"\r\n",
-    b"\n",
-    b"\x00",
-    b" ",
-    b":",
-    b"%00",
-    b"%ff",
-    b"\xff",
-    b"..",
-    b"//",
-    b"{",
-    b"[",
-    b'"',
-    b"\\ud800",
+    b"\r\n", b"\n", b"\x00", b" ", b":", b"%00", b"%ff", b"\xff", b"..", b"//", b"{", b"[", b'"', b"\\ud800",
     b"0" * 99,
-)
+)  # fmt: skip
 _METHODS = (b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT", b"PROPFIND", b"")
 _PATHS = (
-    TASKS,
-    TASKS + b"/0181aefe-146f-4b19-a3ec-609834ef357b",
-    TASKS[:-5] + b"tags",
-    b"/health",
-    b"/docs",
-    b"*",
-    b"/",
-)
+    TASKS, TASKS + b"/0181aefe-146f-4b19-a3ec-609834ef357b", TASKS[:-5] + b"tags", b"/health", b"/docs", b"*", b"/",
+)  # fmt: skip
 _VALUES = (
-    b"null",
-    b"true",
-    b"-1",
-    b"1e999",
-    b'""',
-    b'"a"',
-    b"[]",
-    b"{}",
-    b'["a",null]',
-    b'"\\u0000"',
-    b'"\xff"',
+    b"null", b"true", b"-1", b"1e999", b'""', b'"a"', b"[]", b"{}", b'["a",null]', b'"\\u0000"', b'"\xff"',
     b"9" * 400,
-)
+)  # fmt: skip
 _FIELDS = (
-    b"title",
-    b"description",
-    b"completed",
-    b"priority",
-    b"due_date",
-    b"tags",
-    b"user_id",
-    b"version",
-    b"\\u0000",
+    b"title", b"description", b"completed", b"priority", b"due_date", b"tags", b"user_id", b"version", b"\\u0000",
     b"",
-)
+)  # fmt: skip
 
 
 def _noise(chance: random.Random, most: int = 60) -> bytes:
@@ -76,7 +39,7 @@ def _noise(chance: random.Random, most: int = 60) -> bytes:
 
 
 def _legal(chance: random.Random) -> bytes:
-    """Noise that a server has to let through: without control characters, or escaped."""
+    """Noise that HTTP allows: without control characters, or percent-encoded."""
     noise = _noise(chance)
     return quote_from_bytes(noise).encode() if chance.random() < 0.5 else bytes(b for b in noise if 32 < b < 127)
 
@@ -205,7 +168,7 @@ class Outcome(NamedTuple):
     """By kind; 0 for a connection closed without an answer."""
     hangs: list[bytes]
     errors: list[bytes]
-    """What was answered with 5xx."""
+    """Requests that were answered with 5xx."""
     sent: int
 
 
@@ -232,7 +195,7 @@ async def _exchange(port: int, data: bytes) -> tuple[list[int], bool]:
 
 
 async def fuzz(port: int, requests: int, seed: int) -> Outcome:
-    """Sends `requests`, as many of each kind, and reads each connection to its end."""
+    """Sends `requests` requests, equally many of each kind, and reads each connection to its end."""
     outcome = Outcome({kind: Counter() for kind in KINDS}, [], [], requests)
     kinds = list(KINDS)
 

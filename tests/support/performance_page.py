@@ -1,6 +1,6 @@
-"""`docs/performance.md`: parts that programs write, in prose that people write.
+"""`docs/performance.md`: programs write its parts, people write the text around them.
 
-A part stands between `<!-- part NAME, written by PROGRAM -->` and `<!-- end -->`; a program replaces its own alone.
+A part stands between `<!-- part NAME, written by PROGRAM -->` and `<!-- end -->`; a program replaces only its own part.
 """
 
 import os
@@ -26,20 +26,20 @@ def write_part(part: Part, text: str, page: Path = PAGE) -> None:
         ValueError: the page has no such part, or two.
     """
     pattern = re.compile(rf"(<!-- part {part}\b[^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
-    written, count = pattern.subn(lambda found: f"{found[1]}\n{text.strip()}\n\n{found[2]}", page.read_text())
+    written, count = pattern.subn(lambda match: f"{match[1]}\n{text.strip()}\n\n{match[2]}", page.read_text())
     if count != 1:
         raise ValueError(f"{page.name} has {count} parts named {part}")
     page.write_text(written)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], words: int = 1) -> str:
-    """In Markdown; the first `words` columns are words, the others figures."""
+    """A Markdown table. The first `words` columns are aligned left, the others, which are figures, right."""
     rule = ["---"] * words + ["--:"] * (len(head) - words)
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in (head, rule, *rows))
 
 
 def machine(postgres: str) -> str:
-    """What the figures were taken on; `postgres` is its version."""
+    """The machine that the figures were measured on. `postgres`: PostgreSQL's version."""
     cores = os.cpu_count()
     memory = psutil.virtual_memory().total / 2**30
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()

@@ -1,4 +1,4 @@
-"""A PostgreSQL of a test's own, to be killed."""
+"""A PostgreSQL for one test, which may kill it."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ class Postgres:
     """Listens on a TCP port that stays the same over restarts."""
 
     def __init__(self, home: Path, *prefix: str) -> None:
-        """`prefix`: what to run the server through."""
+        """`prefix`: a command that runs the server, such as `setpriv` with its options."""
         self.home = home
         self.data = home / "postgres"
         self.port = free_port()
@@ -41,7 +41,7 @@ class Postgres:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres?sslmode=disable"
 
     def start(self) -> None:
-        """Until it takes connections; after a kill, once its orphans have let go of its memory."""
+        """Starts it and waits for connections. After a kill, orphaned processes must first release its memory."""
         deadline = time.monotonic() + START_SECONDS
         while not self._takes_connections():
             if self.process is None or self.process.poll() is not None:
@@ -54,13 +54,13 @@ class Postgres:
         return self._run("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), log=self.log)
 
     def stop(self, sign: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT: at once, but cleanly. SIGKILL: not."""
+        """SIGINT is PostgreSQL's fast shutdown. SIGKILL leaves the data to crash recovery."""
         if self.process is not None:
             self.process.send_signal(sign)
             self.process.wait(30)
 
     def copy(self, home: Path) -> Path:
-        """Its data, while it is stopped, for another."""
+        """Copies the data for another server, while this one is stopped."""
         shutil.copytree(self.data, home / "postgres", copy_function=_copy_with_owner)
         os.chown(home / "postgres", self.data.stat().st_uid, self.data.stat().st_gid)
         for directory, names, _ in os.walk(home / "postgres"):
@@ -77,7 +77,7 @@ def _copy_with_owner(source: str, target: str) -> None:
 
 @contextmanager
 def own_postgres(*prefix: str) -> Iterator[Postgres]:
-    """Migrated, and running."""
+    """A running PostgreSQL with the migrated schema."""
     with TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o755)
         postgres = Postgres(Path(directory), *prefix)

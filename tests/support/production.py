@@ -1,4 +1,4 @@
-"""A service as in production, and its people."""
+"""A service with production settings, its clients, its log and its metrics."""
 
 import json
 import time
@@ -32,18 +32,18 @@ def somebody(service: Service, user_id: str, secret: str = SECRET) -> Person:
 
 
 def lines(service: Service) -> list[dict[str, Any]]:
-    """Every line that the service wrote. None is anything but JSON."""
+    """Every line of the service's log. Each must be JSON."""
     return [json.loads(line) for line in service.log.read_text().splitlines()]
 
 
 def line_of(service: Service, request_id: str, event: str = "request") -> dict[str, Any]:
-    """It is written just after the answer was sent."""
+    """The log line of a request. The service writes it after the answer, so this waits for it."""
 
-    def found() -> list[dict[str, Any]]:
+    def matching() -> list[dict[str, Any]]:
         return [line for line in lines(service) if (line.get("request_id"), line["event"]) == (request_id, event)]
 
-    until(lambda: len(found()) > 0)
-    (line,) = found()
+    until(lambda: len(matching()) > 0)
+    (line,) = matching()
     return line
 
 
@@ -55,8 +55,8 @@ def scrape(service: Service) -> dict[str, float]:
     return {name: float(value) for name, _, value in samples}
 
 
-def until(it_is_so: Callable[[], bool], seconds: float = 15) -> None:
+def until(condition: Callable[[], bool], seconds: float = 15) -> None:
     deadline = time.monotonic() + seconds
-    while not it_is_so():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""todo-api, run once."""
+"""Runs a `todo-api` command until it ends."""
 
 import subprocess
 from pathlib import Path

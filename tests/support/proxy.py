@@ -9,19 +9,23 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.support.background import Background
+from tests.support.background_server import BackgroundServer
 
 _NO_LINGER = struct.pack("ii", 1, 0)
+_ANSWER_SECONDS = 1
+"""Less than the service waits for its first try of a statement."""
 _SSL_REQUEST = struct.pack("!II", 8, 80877103)
 
 
 class _Pair:
-    """A client's connection and ours to the server behind it."""
+    """A client's connection and the proxy's connection to the server."""
 
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self.client = client
         self.server = server
         self.frozen = False
+        self.answered = asyncio.Event()
+        """Set when the server answers a frozen connection."""
 
     def freeze(self) -> None:
         self.frozen = True
@@ -34,11 +38,11 @@ class _Pair:
         self.server.close()
 
 
-class Proxy(Background):
-    """In front of a server, on a port of its own. What it is told holds until it is told otherwise."""
+class Proxy(BackgroundServer):
+    """Listens on a port of its own, in front of a server. Each setting holds until it is changed."""
 
     def __init__(self, upstream: str | int | list[int], tls: ssl.SSLContext | None = None) -> None:
-        """`upstream`: the path of a Unix socket, or ports, each connection going to the next that takes it."""
+        """`upstream`: the path of a Unix socket, or ports, which take turns; closed ones are skipped."""
         super().__init__()
         self._upstream = upstream
         self._tls = tls
@@ -50,7 +54,7 @@ class Proxy(Background):
         self.cut_by_reset = False
         self.cut_and_refuse = False
         self.cut_answer_to: bytes | None = None
-        """When the client sends this, once, the server gets it, and the client's connection ends."""
+        """Once, after the client sends this, the server answers, and the connection ends without the answer."""
 
     @property
     def name(self) -> str:
@@ -61,37 +65,37 @@ class Proxy(Background):
     def url(self) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres?sslmode=disable&application_name={self.name}"
 
-    # From other threads.
+    # Called from other threads.
 
     def cut(self, *, reset: bool = False) -> None:
         self._do(lambda pair: pair.end(reset=reset))
 
     def freeze(self) -> None:
-        """The connections that are open stay so, and nothing goes through them any more."""
+        """Open connections stay open, and the proxy drops every byte on them."""
         self._do(_Pair.freeze)
 
     def refuse(self) -> None:
-        """Like a server that is not there."""
+        """Cuts all connections and refuses new ones, as if the server were stopped."""
         self.cut()
         self._wait(self._close())
 
     def listen(self) -> None:
         self._wait(self._open())
 
-    def _do(self, what: Callable[[_Pair], None]) -> None:
+    def _do(self, action: Callable[[_Pair], None]) -> None:
         async def run() -> None:
             for pair in [*self._pairs]:
-                what(pair)
+                action(pair)
 
         self._wait(run())
 
-    def _wait(self, what: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
+    def _wait(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
-    # In its own.
+    # Run in the proxy's own thread.
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # One side may be gone, which is what this is for.
+        # Tests use the proxy to break connections, so either side may be closed.
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             await asyncio.sleep(self.accept_delay)
             if self._tls is not None:
@@ -122,14 +126,17 @@ class Proxy(Background):
             self.to_server_bytes += len(data)
             if pair.frozen:
                 continue
-            pair.server.write(data)
-            await pair.server.drain()
-            if self.cut_answer_to is not None and self.cut_answer_to in data:
+            cut = self.cut_answer_to is not None and self.cut_answer_to in data
+            if cut:
                 self.cut_answer_to = None
                 pair.frozen = True
+            pair.server.write(data)
+            await pair.server.drain()
+            if cut:
                 if self.cut_and_refuse:
                     await self._close()
-                await asyncio.sleep(0.1)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(pair.answered.wait(), _ANSWER_SECONDS)
                 pair.end(reset=self.cut_by_reset)
                 return
         if not pair.frozen and pair.server.can_write_eof():
@@ -137,7 +144,9 @@ class Proxy(Background):
 
     async def _to_client(self, reader: asyncio.StreamReader, pair: _Pair) -> None:
         while data := await reader.read(65536):
-            if not pair.frozen:
+            if pair.frozen:
+                pair.answered.set()
+            else:
                 pair.client.write(data)
                 await pair.client.drain()
         if not pair.frozen:

@@ -1,4 +1,4 @@
-"""Requests as bytes: a client library would tidy them up."""
+"""Requests as bytes, since a client library would correct them."""
 
 import re
 import socket
@@ -15,12 +15,12 @@ class Exchange(NamedTuple):
     statuses: list[int]
     received: bytes
     closed: bool
-    """By the service, before the time was up."""
+    """True if the service closed the connection before the timeout."""
     seconds: float
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """Of the last answer."""
+        """Headers of the last answer."""
         start = [match.start() for match in _STATUS.finditer(self.received)][-1]
         lines = self.received[start:].split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
         return [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
@@ -36,19 +36,19 @@ def request(
     version: bytes = b"HTTP/1.1",
     close: bool = True,
 ) -> bytes:
-    """One request. With `body` it has a right Content-Length and is JSON, unless `lines` say otherwise."""
+    """One request. With `body` it has a correct Content-Length and a JSON Content-Type, unless in `lines`."""
     target = f"/api/{USER}/tasks".encode() if target is None else target
     head = b"%s %s %s\r\n" % (method, target, version)
     head += host or b""
     head += f"Authorization: Bearer {token_for(USER)}\r\n".encode() if token else b""
     head += b"Connection: close\r\n" if close else b""
-    given = b"".join(line + b"\r\n" for line in lines)
+    own = b"".join(line + b"\r\n" for line in lines)
     if body is not None:
-        if b"content-type:" not in given.lower():
+        if b"content-type:" not in own.lower():
             head += b"Content-Type: application/json\r\n"
-        if b"content-length:" not in given.lower() and b"transfer-encoding:" not in given.lower():
+        if b"content-length:" not in own.lower() and b"transfer-encoding:" not in own.lower():
             head += b"Content-Length: %d\r\n" % len(body)
-    return head + given + b"\r\n" + (body or b"")
+    return head + own + b"\r\n" + (body or b"")
 
 
 def statuses_in(received: bytes) -> list[int]:
@@ -58,7 +58,7 @@ def statuses_in(received: bytes) -> list[int]:
 def exchange(port: int, data: bytes, *, half_close: bool = False, seconds: float = 20) -> Exchange:
     """Sends `data`, then reads until the service closes the connection.
 
-    With `half_close` nothing more can come: the server drops what it has not answered by then, but for broken bodies.
+    `half_close` closes the sending side: then the server drops unanswered requests, except those with a broken body.
     """
     began = time.monotonic()
     received, closed = b"", False

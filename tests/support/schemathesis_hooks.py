@@ -1,4 +1,4 @@
-"""A hook of Schemathesis: heads that the server itself refuses, before the service, are not its to document."""
+"""Leaves out requests whose head the HTTP server itself refuses: the document does not describe these."""
 
 from typing import Any
 from urllib.parse import urlencode

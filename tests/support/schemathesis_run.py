@@ -1,4 +1,4 @@
-"""Schemathesis over the whole document, with all its checks: examples, coverage, fuzzing and stateful."""
+"""Runs Schemathesis over the whole OpenAPI document, with all phases and all checks."""
 
 import os
 import re
@@ -12,18 +12,17 @@ _SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 _CONFIGURATION = """
 [parameters]
 "path.user_id" = "{user}"
-# Left alone it sends 0, whatever the pattern says.
+# Without this Schemathesis sends 0, which the pattern does not allow.
 "header.If-Match" = "*"
 "header.If-None-Match" = '"1"'
 
-# A version that is none any more is 412; a path that is too long may be refused by the server itself, as is all else in
-# a head of more than 16 KiB.
+# A stale version is 412. The HTTP server itself refuses a head of more than 16 KiB, so also a path that is too long.
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 412, 429, "5xx"]
 [checks.negative_data_rejection]
 expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 414, 415, 422, 428, 429, 431, "5xx"]
 
-# No schema can say which cursor is one of ours, nor that it stands instead of `offset`.
+# A schema cannot say which cursors the service has issued, nor that `cursor` excludes `offset`.
 [[operations]]
 include-name = "GET /api/{{user_id}}/tasks"
 [operations.checks.positive_data_acceptance]
@@ -40,7 +39,7 @@ _CASES = re.compile(r"(\d+) generated")
 
 
 def schemathesis(url: str, directory: Path, examples: int, seed: int) -> subprocess.CompletedProcess[str]:
-    """A run as a fresh user, whose id every generated path has: with another it would see 403 only."""
+    """Runs as a fresh user, whose id is in every generated path: any other path is only 403."""
     user = fresh_user("fuzz")
     (directory / "schemathesis.toml").write_text(_CONFIGURATION.format(user=user))
     return subprocess.run(
@@ -59,5 +58,5 @@ def schemathesis(url: str, directory: Path, examples: int, seed: int) -> subproc
 
 
 def cases_of(done: subprocess.CompletedProcess[str]) -> int:
-    found = _CASES.search(done.stdout)
-    return int(found[1]) if found else 0
+    match = _CASES.search(done.stdout)
+    return int(match[1]) if match else 0

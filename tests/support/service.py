@@ -1,4 +1,4 @@
-"""The real service, as a process of its own."""
+"""The real service, as a process of its own, and ports that no other process can get."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -18,15 +18,31 @@ ORIGIN = "http://localhost:3000"
 PROGRAM = Path(sys.executable).with_name("todo-api")
 
 
+_reserved: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Reserves a port for this process until it ends: the kernel gives it to nobody else on this machine.
+
+    The socket stays bound and never listens. So connections are refused until a server listens, and only a server
+    that sets SO_REUSEADDR and names the port can bind it: Granian, PostgreSQL, PgBouncer, Node and asyncio do so.
+    A port that is bound to 0 and closed again would be free for another process, whose Granian would share it by
+    SO_REUSEPORT and answer half of the requests.
+    """
+    ipv6 = socket.has_dualstack_ipv6()
+    holder = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET)
+    if ipv6:
+        # Both families, since `localhost` may be either.
+        holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("", 0))
+    _reserved.append(holder)
+    port: int = holder.getsockname()[1]
+    return port
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Nothing of this machine's but the way to programs."""
+    """The environment of a service: of this machine's variables only those that find programs and their files."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return (
         kept
@@ -36,7 +52,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 class Service:
-    """`todo-api run` in `directory`. Its output is in `log`."""
+    """`todo-api run` in `directory`. It writes its output to `log`."""
 
     def __init__(self, directory: Path, settings: Mapping[str, str], *options: str) -> None:
         self.port = int(settings.get("PORT") or free_port())
@@ -53,16 +69,16 @@ class Service:
                 start_new_session=True,
             )
 
-    def wait_until_it_answers(self, path: str = "/health/ready", seconds: float = 30) -> None:
+    def wait_until_it_answers(self, path: str = "/health/ready", seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise AssertionError(f"the service ended with {self.process.returncode}: {self.log.read_text()}")
-            try:
+            # A refused connection: it does not listen yet.
+            with suppress(httpx.TransportError):
                 if httpx.get(self.url + path, timeout=2).status_code == 200:
                     return
-            except httpx.TransportError:
-                time.sleep(0.05)
+            time.sleep(0.05)
         raise AssertionError(f"the service does not answer: {self.log.read_text()}")
 
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
@@ -74,6 +90,25 @@ class Service:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             raise
+
+    def kill(self) -> None:
+        """Kills the service and its workers, and returns when none of them listens any more.
+
+        A worker may end after the process that started it. Until then the port is in use for the next service.
+        """
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+        self.wait_until_nobody_listens()
+
+    def wait_until_nobody_listens(self) -> None:
+        deadline = time.monotonic() + 30
+        while self._listens():
+            assert time.monotonic() < deadline, "a worker still listens"
+            time.sleep(0.01)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The front end of the guide: its own snippets, built and run with the real Better Auth."""
+"""The front end of the guide: its snippets, built and run with the real Better Auth."""
 
 import os
 import re
@@ -27,7 +27,7 @@ WAYS: Final = ("published-keys", "shared-secret")
 
 
 def missing(reason: str) -> NoReturn:
-    """A gap on a person's machine, a failure where everything is installed."""
+    """Skips the test on a developer's machine, and fails it in CI, where everything is installed."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -44,8 +44,8 @@ def require_node() -> None:
 
 
 def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    return found or missing("Chromium is needed")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return program or missing("Chromium is needed")
 
 
 def snippets() -> dict[str, str]:
@@ -54,7 +54,7 @@ def snippets() -> dict[str, str]:
 
 
 def node(*command: str | Path, directory: Path, environ: Mapping[str, str] | None = None) -> str:
-    """What a program of Node's prints."""
+    """Runs a Node program and returns its output."""
     done = subprocess.run(
         command,
         cwd=directory,
@@ -70,7 +70,7 @@ def node(*command: str | Path, directory: Path, environ: Mapping[str, str] | Non
 
 @contextmanager
 def project(way: str) -> Iterator[Path]:
-    """The front end's sources, as somebody who follows the guide has them, within reach of the installed packages."""
+    """The front end's sources as the guide says to write them, in a folder that finds the installed packages."""
     directory = HERE / ".build" / f"{way}-{os.getpid()}"
     shutil.rmtree(directory, ignore_errors=True)
     try:
@@ -96,7 +96,7 @@ def build(directory: Path, api: str) -> None:
 
 
 class BetterAuth:
-    """The real one, in a process of its own."""
+    """The real Better Auth, as a process of its own."""
 
     def __init__(self, directory: Path, port: int, secret: str = SECRET) -> None:
         self.directory, self.port, self.secret = directory, port, secret
@@ -131,8 +131,8 @@ class BetterAuth:
         self.process.wait(30)
         self.log.write_text("")
 
-    def control(self, name: str, **given: object) -> dict[str, str]:
-        answer = httpx.post(f"{self.url}/control/{name}", json=given, timeout=30)
+    def control(self, name: str, **body: object) -> dict[str, str]:
+        answer = httpx.post(f"{self.url}/control/{name}", json=body, timeout=30)
         assert answer.status_code == 200, answer.text
         value: dict[str, str] = answer.json()
         return value
@@ -142,7 +142,7 @@ class BetterAuth:
 
 
 class SignedIn(httpx.Client):
-    """Somebody with a session at Better Auth."""
+    """A user with a session at Better Auth."""
 
     def __init__(self, better_auth: BetterAuth) -> None:
         super().__init__(base_url=better_auth.url, headers={"Origin": better_auth.url}, timeout=30)

@@ -1,4 +1,4 @@
-"""A browser, a page of the guide's front end, and the API on another origin. One test, since a browser is dear."""
+"""A browser with a page of the guide's front end, and the API on another origin. One test: a browser starts slowly."""
 
 import json
 import struct
@@ -43,6 +43,6 @@ def test_a_page_works_across_origins_another_is_refused_and_scalar_sends_a_reque
     assert (seen["sent"], seen["sent_to"]) == (200, seen["tasks_url"])
     assert seen["docs_complaints"] == []
 
-    assert seen["outside"] == [], "nobody else is asked for anything"
+    assert seen["outside"] == [], "no request goes to another origin"
     for picture in ("page.png", "docs.png"):
         assert struct.unpack(">II", (tmp_path / picture).read_bytes()[16:24]) == (1200, 800)

@@ -37,7 +37,7 @@ def names(person: Person, **query: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("search", "found"),
+    ("search", "expected"),
     [
         ("", ["Straße", "Shop", "50%", "50x", "_a", "a_", "e\u0301t", "shopping", "İzmir", "\U0010ffff"]),
         ("SHOP", ["Shop", "shopping"]),
@@ -55,11 +55,11 @@ def names(person: Person, **query: str) -> list[str]:
         ("\U0010ffff", ["\U0010ffff"]),
     ],
 )
-def test_names_are_found_by_their_beginning(ann: Person, search: str, found: list[str]) -> None:
+def test_names_are_found_by_their_beginning(ann: Person, search: str, expected: list[str]) -> None:
     ann.creates(tags=["Straße", "Shop", "shopping", "50%", "50x", "_a", "a_", "e\u0301t", "İzmir", "\U0010ffff"])
     ann.creates(tags=["Straße", "Shop"])
     ann.creates(tags=["Straße"])
-    assert names(ann, search=search) == found
+    assert names(ann, search=search) == expected
 
 
 def test_as_many_as_asked_for(ann: Person) -> None:

@@ -1,4 +1,4 @@
-"""What the list must answer, in plain Python over plain lists: slow, and obviously right."""
+"""The expected answer of the list, in plain Python over plain lists: slow, and easy to check by reading."""
 
 from datetime import date, datetime
 from typing import Final, NamedTuple
@@ -35,7 +35,7 @@ TEXT_WORDS: Final[dict[str, set[str]]] = {
     "the": set(),
     "&|!": set(),
 }
-"""Words of tasks, and the stems that English finds in them."""
+"""Words of tasks, with the stems that PostgreSQL's English dictionary makes of them."""
 
 SEARCH_WORDS: Final[dict[str, set[str]]] = TEXT_WORDS | {
     "GROCERY": {"groceri"},
@@ -64,7 +64,7 @@ SEARCH_WORDS: Final[dict[str, set[str]]] = TEXT_WORDS | {
 }
 
 
-class Asked(NamedTuple):
+class Query(NamedTuple):
     words: tuple[str, ...]
     status: str | None
     priority: str | None
@@ -103,16 +103,16 @@ def _found(word: str, task: Json) -> bool:
     return _plain(word).isalnum() and bool(SEARCH_WORDS[word] & stems)
 
 
-def _matches(asked: Asked, task: Json) -> bool:
+def _matches(query: Query, task: Json) -> bool:
     due = task["due_date"] and date.fromisoformat(task["due_date"])
-    has = [tag in task["tags"] for tag in asked.tags]
+    has = [tag in task["tags"] for tag in query.tags]
     return (
-        all(_found(word, task) for word in asked.words)
-        and (asked.status in (None, "all") or task["completed"] == (asked.status == "completed"))
-        and (asked.priority in (None, "all") or task["priority"] == asked.priority)
-        and (not has or (all(has) if asked.tags_match == "all" else any(has)))
-        and (asked.due_from is None or (due is not None and due >= asked.due_from))
-        and (asked.due_to is None or (due is not None and due <= asked.due_to))
+        all(_found(word, task) for word in query.words)
+        and (query.status in (None, "all") or task["completed"] == (query.status == "completed"))
+        and (query.priority in (None, "all") or task["priority"] == query.priority)
+        and (not has or (all(has) if query.tags_match == "all" else any(has)))
+        and (query.due_from is None or (due is not None and due >= query.due_from))
+        and (query.due_to is None or (due is not None and due <= query.due_to))
     )
 
 
@@ -128,13 +128,13 @@ def _key(sort_by: str, task: Json) -> date | str | int:
             return datetime.fromisoformat(task[sort_by])
 
 
-def listed(asked: Asked, tasks: list[Json]) -> list[Json]:
-    """All that `asked` finds, in its order."""
-    sort_by = asked.sort_by or "created_at"
-    found = [task for task in tasks if _matches(asked, task)]
-    keyless = [task for task in found if task[sort_by] is None]
-    keyed = [task for task in found if task[sort_by] is not None]
-    down = asked.sort_direction != "asc"
+def listed(query: Query, tasks: list[Json]) -> list[Json]:
+    """All tasks that match `query`, in its order."""
+    sort_by = query.sort_by or "created_at"
+    matching = [task for task in tasks if _matches(query, task)]
+    keyless = [task for task in matching if task[sort_by] is None]
+    keyed = [task for task in matching if task[sort_by] is not None]
+    down = query.sort_direction != "asc"
     return [
         *sorted(keyed, key=lambda task: (_key(sort_by, task), UUID(task["id"])), reverse=down),
         *sorted(keyless, key=lambda task: UUID(task["id"]), reverse=down),

@@ -17,7 +17,7 @@ _BOUND = 1000
 
 
 def walk(person: Person, **query: Any) -> list[Json]:
-    """All pages from the first to the last."""
+    """The tasks of all pages, from the first to the last."""
     seen: list[Json] = []
     cursor: dict[str, str] = {}
     for _ in range(_BOUND):
@@ -87,8 +87,44 @@ def test_each_change_of_a_character_is_noticed(ann: Person, cursor: str) -> None
         assert errors_of(ann.get("tasks", params={"status": "pending", "cursor": damaged})) == REFUSED
 
 
-class Neighbours:
-    """Other clients of the same user. They leave the tasks named `stays` where they are."""
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("limit", range(1, 7))
+def test_a_cursor_behind_a_task_without_due_date_skips_and_repeats_no_task(
+    ann: Person, direction: str, limit: int
+) -> None:
+    """Tasks without due date come last in both directions, so a page may end before, at and after each of them."""
+    for due in (None, "2026-01-02", None, "2026-01-01", None):
+        ann.creates(due_date=due)
+    query = {"sort_by": "due_date", "sort_direction": direction}
+    expected = ann.get("tasks", params=query).json()["data"]
+    dates = ["2026-01-01", "2026-01-02"]
+    assert [task["due_date"] for task in expected] == [
+        *(dates if direction == "asc" else dates[::-1]),
+        None,
+        None,
+        None,
+    ]
+    assert walk(ann, **query, limit=limit) == expected
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("last", [None, "2026-01-01"], ids=["without-due-date", "with-due-date"])
+def test_the_task_behind_a_cursor_gains_or_loses_its_due_date(ann: Person, direction: str, last: str | None) -> None:
+    """The cursor holds the place, not the task: the tasks behind that place stay where they are."""
+    if last:
+        ann.creates(due_date=last)
+    for _ in range(4 - bool(last)):
+        ann.creates()
+    query = {"sort_by": "due_date", "sort_direction": direction}
+    first, *rest = ann.get("tasks", params=query).json()["data"]
+    cursor = ann.get("tasks", params={**query, "limit": 1}).json()["next_cursor"]
+    ann.patch(f"tasks/{first['id']}", json={"due_date": None if last else "2026-01-01"})
+    seen = ann.get("tasks", params={**query, "cursor": cursor}).json()["data"]
+    assert [task for task in seen if task["id"] != first["id"]] == rest
+
+
+class ConcurrentWriter:
+    """Another client of the same user. It does not touch the tasks whose description is `stays`."""
 
     def __init__(self, person: Person, seed: int) -> None:
         self.person = person
@@ -121,28 +157,28 @@ class Neighbours:
 
 
 def test_walks_among_writers_miss_and_repeat_nothing_that_stays(ann: Person, service: Service) -> None:
-    setup = Neighbours(ann, 0)
+    setup = ConcurrentWriter(ann, 0)
     stay = {ann.creates(**setup.task(), description="stays")["id"] for _ in range(40)}
     people = [Person(service.url, ann.user_id) for _ in range(2)]
-    neighbours = [Neighbours(person, seed) for seed, person in enumerate(people, start=1)]
-    for neighbour in neighbours:
-        neighbour.thread.start()
+    writers = [ConcurrentWriter(person, seed) for seed, person in enumerate(people, start=1)]
+    for writer in writers:
+        writer.thread.start()
     try:
         walks = {
             order: walk(ann, sort_by=order[0], sort_direction=order[1], limit=3)
             for order in product(SORTS, ("asc", "desc"))
         }
     finally:
-        for neighbour, person in zip(neighbours, people, strict=True):
-            neighbour.stopped.set()
-            neighbour.thread.join()
+        for writer, person in zip(writers, people, strict=True):
+            writer.stopped.set()
+            writer.thread.join()
             person.close()
     for order, seen in walks.items():
         assert sorted(task["id"] for task in seen if task["description"] == "stays") == sorted(stay), order
         unmoved = [task["id"] for task in seen if task["version"] == 1]
         assert len(unmoved) == len(set(unmoved)), order
-    assert not any(neighbour.failed for neighbour in neighbours)
-    assert sum(neighbour.done for neighbour in neighbours) > 50
+    assert not any(writer.failed for writer in writers)
+    assert sum(writer.done for writer in writers) > 50
 
 
 def test_a_walk_survives_the_loss_of_the_task_that_it_stood_on(service: Service) -> None:

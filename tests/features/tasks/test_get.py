@@ -25,7 +25,7 @@ def test_a_stranger_gets_404(ann: Person, bob: Person) -> None:
 
 
 @pytest.mark.parametrize("nonsense", ["1", "abc", "urn:uuid:{}", "{{{}}}", "%00", "..", "%ff", "null", "-1", "9" * 400])
-def test_what_cannot_be_an_id_gets_404(ann: Person, nonsense: str) -> None:
+def test_a_malformed_id_gets_404(ann: Person, nonsense: str) -> None:
     answer = ann.get(f"tasks/{nonsense.format(ann.creates()['id'])}")
     assert answer.status_code in (404, 200) if nonsense == ".." else answer.status_code == 404
 

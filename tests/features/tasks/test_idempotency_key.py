@@ -59,7 +59,7 @@ def test_a_retry_gets_the_first_answer(ann: Person, body: Json) -> None:
     assert {**first.json(), **{name: keyless[name] for name in varying}} == keyless
 
 
-def test_also_when_the_task_was_changed_or_deleted_since(ann: Person) -> None:
+def test_a_retry_gets_the_first_answer_after_the_task_was_changed_or_deleted(ann: Person) -> None:
     first = post(ann, "k", tags=["a"])
     path = f"tasks/{first.json()['id']}"
     ann.patch(path, json={"title": "New", "tags": ["b"]})
@@ -70,7 +70,7 @@ def test_also_when_the_task_was_changed_or_deleted_since(ann: Person) -> None:
     assert ann.get("tasks").json()["total"] == 0
 
 
-def test_the_body_is_compared_by_what_it_asks_for(ann: Person) -> None:
+def test_bodies_are_compared_by_meaning(ann: Person) -> None:
     headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
     first = ann.post("tasks", content=b'{"title":"T","tags":["b","a"]}', headers=headers)
     again = b'{ "tags": ["a", "b", "a"], "priority": "Medium", "title": " \\u0054", "due_date": null }'
@@ -113,12 +113,12 @@ def test_a_key_is_any_printable_text(ann: Person, key: str) -> None:
         (b"\xff", "string_pattern_mismatch"),
     ],
 )
-def test_what_is_no_key_is_named_and_creates_nothing(ann: Person, key: bytes, error: str) -> None:
+def test_a_malformed_key_is_named_and_creates_nothing(ann: Person, key: bytes, error: str) -> None:
     assert errors_of(post(ann, key)) == [("header.Idempotency-Key", error)]
     assert ann.get("tasks").json()["total"] == 0
 
 
-def test_two_keys_are_none(ann: Person) -> None:
+def test_two_keys_are_refused(ann: Person) -> None:
     lines = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
     assert errors_of(ann.post("tasks", json={"title": "T"}, headers=lines)) == [("header.Idempotency-Key", "repeated")]
 
@@ -130,7 +130,7 @@ def test_a_failed_validation_stores_nothing(ann: Person, database_url: str) -> N
     assert keys_of(ann, database_url) == ["k"]
 
 
-def test_a_key_lives_for_24_hours(ann: Person, database_url: str) -> None:
+def test_a_key_is_valid_for_24_hours(ann: Person, database_url: str) -> None:
     first = post(ann, "k")
     age(ann, database_url, 23.9)
     again = post(ann, "k")
@@ -142,7 +142,7 @@ def test_a_key_lives_for_24_hours(ann: Person, database_url: str) -> None:
     assert ann.get("tasks").json()["total"] == 2
 
 
-def test_old_keys_go_with_new_ones_a_few_at_a_time(ann: Person, bob: Person, database_url: str) -> None:
+def test_each_new_key_deletes_a_few_old_ones(ann: Person, bob: Person, database_url: str) -> None:
     for number in range(12):
         post(ann, f"old {number:02}")
     post(bob, "old")

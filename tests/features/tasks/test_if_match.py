@@ -99,7 +99,7 @@ def test_all_that_changed_since_is_named_and_nothing_else(ann: Person) -> None:
     assert changed('"2", "100"') == ["title", "completed", "priority", "due_date", "tags"]
 
 
-def test_what_a_client_can_change_is_what_can_have_changed() -> None:
+def test_every_field_that_a_client_can_change_is_tracked() -> None:
     assert set(FIELDS) == set(TaskUpdate.__struct_fields__)
 
 
@@ -111,8 +111,8 @@ async def _forget(url: str, user_id: str) -> None:
         await connection.close()
 
 
-def test_where_it_is_not_known_what_changed_all_may_have(ann: Person, database_url: str) -> None:
-    """As it is with tasks older than the record."""
+def test_without_a_record_of_changes_all_fields_are_named(ann: Person, database_url: str) -> None:
+    """Tasks that are older than the record of changes have none."""
     task = ann.creates()
     anyio.run(_forget, database_url, ann.user_id)
     assert change(ann, task, '"4"', title="New").json()["changed"] == list(FIELDS)
@@ -122,7 +122,7 @@ def test_where_it_is_not_known_what_changed_all_may_have(ann: Person, database_u
 
 
 @pytest.mark.parametrize("if_match", ['"1"', '"2"', "*"])
-def test_a_strangers_task_is_404_as_one_that_never_was(
+def test_a_strangers_task_is_404_like_an_unknown_one(
     ann: Person, bob: Person, write: tuple[str, str, Json | None], if_match: str
 ) -> None:
     task = ann.creates()
@@ -161,7 +161,7 @@ def test_without_the_header_the_last_writer_wins(ann: Person) -> None:
 
 
 async def _race(url: str, user: str, task_id: str, write: tuple[str, str, Json | None], rounds: int) -> list[int]:
-    """Statuses of many who hold the same version at the same moment."""
+    """Statuses of many requests that name the same version at the same moment."""
     method, path, body = write
     headers = {"Authorization": f"Bearer {token_for(user)}", "If-Match": '"1"'}
     statuses: list[int] = []

@@ -45,14 +45,14 @@ def same(first: httpx.Response, second: httpx.Response) -> bool:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("path", ["tasks/{}", "tasks", "tasks?limit=1", "tasks?limit=1&offset=50"])
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"x", {}', '{} , W/"y"', "*"])
-def test_what_the_client_has_is_not_sent_again(ann: Person, method: str, path: str, form: str) -> None:
+def test_a_version_that_the_client_has_is_not_sent_again(ann: Person, method: str, path: str, form: str) -> None:
     path = path.format(ann.creates(tags=["a"])["id"])
     first = ann.get(path)
     assert same(first, ann.request(method, path, headers={"If-None-Match": form.format(first.headers["etag"])}))
 
 
 @pytest.mark.parametrize("form", ['"x"', 'W/"x"', '""', '"01"'])
-def test_what_the_client_has_not_is_sent(ann: Person, form: str) -> None:
+def test_another_version_is_sent(ann: Person, form: str) -> None:
     path = f"tasks/{ann.creates()['id']}"
     answer = ann.get(path, headers={"If-None-Match": form})
     assert (answer.status_code, answer.json()["version"]) == (200, 1)

@@ -1,4 +1,4 @@
-"""Random tasks and random queries: the list answers as the oracle does."""
+"""Random tasks and random queries: the list answers as the oracle in `oracle.py` does."""
 
 import asyncio
 import random
@@ -11,22 +11,22 @@ import asyncpg
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.features.tasks.oracle import SEARCH_WORDS, TEXT_WORDS, Asked, listed
+from tests.features.tasks.oracle import SEARCH_WORDS, TEXT_WORDS, Query, listed
 from tests.support.client import Json, Person, fresh_user
 from tests.support.service import Service
 from todo_api.db.url import connect_arguments
 
 EXAMPLES = 50
 QUERIES = 40
-"""For each example's tasks."""
+"""For the tasks of each example."""
 
 _TAGS = ["a", "A", "b", "%", "ü"]
 _DAYS = [date.min, date(2026, 2, 28), date(2026, 3, 1), date(2026, 12, 31), date.max]
 _INSTANTS = [datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC), datetime.now(UTC)]
 _SAME_INSTANTS = """
-    update tasks set created_at = given.created_at, updated_at = given.updated_at
-    from unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[]) as given (id, created_at, updated_at)
-    where user_id = $1 and tasks.id = given.id
+    update tasks set created_at = new.created_at, updated_at = new.updated_at
+    from unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[]) as new (id, created_at, updated_at)
+    where user_id = $1 and tasks.id = new.id
 """
 
 _texts = st.lists(st.sampled_from(sorted(TEXT_WORDS)), min_size=1, max_size=4).map(" ".join)
@@ -41,15 +41,15 @@ _tasks = st.fixed_dictionaries(
 )
 
 
-def _asked(chance: random.Random) -> Asked:
-    """Most parameters are left out: each that is there makes the answer smaller."""
+def _random_query(chance: random.Random) -> Query:
+    """Most parameters are left out, since each one makes the answer smaller."""
 
     def sometimes[T](values: list[T]) -> T | None:
         return chance.choice(values) if chance.random() < 0.25 else None
 
-    # Many tasks have an n: searches that find more than a page of them are wanted too.
+    # Many tasks have an n, so that a search for it finds more than one page.
     words = chance.choice([[], ["n"], chance.choices(sorted(SEARCH_WORDS), k=chance.choice([1, 1, 2, 3, 6]))])
-    return Asked(
+    return Query(
         words=tuple(words),
         status=sometimes(["all", "pending", "completed"]),
         priority=sometimes(["all", "High", "Medium", "Low"]),
@@ -62,8 +62,8 @@ def _asked(chance: random.Random) -> Asked:
     )
 
 
-class World:
-    """A service, its database, and how many queries they were asked."""
+class Comparison:
+    """Compares pages of the service with the oracle, and counts the pages."""
 
     def __init__(self, service: Service, runner: asyncio.Runner, connection: asyncpg.Connection) -> None:
         self.service = service
@@ -76,8 +76,8 @@ class World:
         with Person(self.service.url, fresh_user("ann")) as person:
             yield person
 
-    def given(self, person: Person, tasks: list[Json], chance: random.Random) -> list[Json]:
-        """The tasks as the service has them: some are completed, and many share their instants."""
+    def create(self, person: Person, tasks: list[Json], chance: random.Random) -> list[Json]:
+        """Creates the tasks and returns them as the service has them: some are completed, many share their instants."""
         created = [person.creates(**task) for task in tasks]
         for task in created:
             if chance.random() < 0.3:
@@ -88,27 +88,27 @@ class World:
         return [person.sees(task["id"]) for task in created]
 
     def compare(self, person: Person, tasks: list[Json], chance: random.Random) -> None:
-        asked = _asked(chance)
-        expected = listed(asked, tasks)
+        query = _random_query(chance)
+        expected = listed(query, tasks)
         limit, offset = chance.choice([1, 2, 3, 5, 100]), chance.choice([0, 0, 0, 1, 4, 100])
-        query = asked.parameters() | {"limit": str(limit)}
-        page = self.page(person, query | {"offset": str(offset)})
-        assert page["data"] == expected[offset : offset + limit], (asked, limit, offset)
-        assert (page["total"], page["limit"], page["offset"]) == (len(expected), limit, offset), asked
-        assert (page["next_cursor"] is None) == (offset + limit >= len(expected)), asked
+        parameters = query.parameters() | {"limit": str(limit)}
+        page = self.page(person, parameters | {"offset": str(offset)})
+        assert page["data"] == expected[offset : offset + limit], (query, limit, offset)
+        assert (page["total"], page["limit"], page["offset"]) == (len(expected), limit, offset), query
+        assert (page["next_cursor"] is None) == (offset + limit >= len(expected)), query
         seen = offset + limit
         while page["next_cursor"] is not None:
             with_total = chance.choice([None, "true", "true", "false"])
             more = {"cursor": page["next_cursor"]} | ({"with_total": with_total} if with_total else {})
-            page = self.page(person, query | more)
-            assert page["data"] == expected[seen : seen + limit], (asked, limit, seen)
+            page = self.page(person, parameters | more)
+            assert page["data"] == expected[seen : seen + limit], (query, limit, seen)
             assert page["total"] == (len(expected) if with_total == "true" else None)
             seen += limit
         assert seen >= len(expected)
 
-    def page(self, person: Person, query: dict[str, str | list[str]]) -> Json:
+    def page(self, person: Person, parameters: dict[str, str | list[str]]) -> Json:
         self.compared += 1
-        answer = person.get("tasks", params=query)
+        answer = person.get("tasks", params=parameters)
         assert answer.status_code == 200, answer.text
         page: Json = answer.json()
         return page
@@ -117,25 +117,25 @@ class World:
 def test_random_queries_over_random_tasks(service: Service, database_url: str) -> None:
     with asyncio.Runner() as runner:
         connection = runner.run(asyncpg.connect(**connect_arguments(database_url)))
-        world = World(service, runner, connection)
+        comparison = Comparison(service, runner, connection)
 
         @settings(
             max_examples=EXAMPLES,
             deadline=None,
             database=None,
-            phases=[Phase.generate],  # The cases are small as they are; making them smaller takes minutes.
+            phases=[Phase.generate],  # The cases are small already; shrinking takes minutes.
             suppress_health_check=[HealthCheck.too_slow],
         )
         @given(tasks=st.lists(_tasks, min_size=3, max_size=14), seed=st.integers(0, 2**32))
         def case(tasks: list[Json], seed: int) -> None:
             chance = random.Random(seed)
-            with world.somebody() as person:
-                held = world.given(person, tasks, chance)
+            with comparison.somebody() as person:
+                held = comparison.create(person, tasks, chance)
                 for _ in range(QUERIES):
-                    world.compare(person, held, chance)
+                    comparison.compare(person, held, chance)
 
         try:
             case()
         finally:
             runner.run(connection.close())
-    assert world.compared > EXAMPLES * QUERIES / 2
+    assert comparison.compared > EXAMPLES * QUERIES / 2

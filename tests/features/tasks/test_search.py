@@ -85,9 +85,15 @@ def test_it_finds_what_a_task_says_now(ann: Person) -> None:
 
 
 def test_many_words_cost_little(ann: Person) -> None:
-    """The worst that fits into 200 characters, over the longest texts."""
+    """66 different words, the most that fit into 200 characters, over tasks with the longest texts."""
     for number in range(20):
         ann.creates(title="ab " * 66, description="abcdefghij " * 90 + str(number))
-    began = time.perf_counter()
-    assert ann.get("tasks", params={"search": " ".join(chr(97 + n % 10) + chr(98 + n % 9) for n in range(66))})
-    assert time.perf_counter() - began < 2
+    search = " ".join(chr(97 + n % 10) + chr(98 + n % 9) for n in range(66))
+
+    def seconds() -> float:
+        began = time.perf_counter()
+        assert ann.get("tasks", params={"search": search}).status_code == 200
+        return time.perf_counter() - began
+
+    # The best of three: other processes may take the processor from one of them.
+    assert min(seconds() for _ in range(3)) < 2

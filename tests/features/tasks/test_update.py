@@ -39,7 +39,7 @@ def change(person: Person, method: str, task: Json, **changes: Any) -> Json:
         ({"title": "New", "tags": ["x"], "priority": "Low", "due_date": None, "description": None}, {}),
     ],
 )
-def test_what_is_sent_changes_and_nothing_else(ann: Person, method: str, changes: Json, become: Json) -> None:
+def test_the_sent_fields_change_and_no_others(ann: Person, method: str, changes: Json, become: Json) -> None:
     task = ann.creates(**FULL)
     changed = change(ann, method, task, **changes)
     assert changed["updated_at"] > task["updated_at"]

@@ -1,4 +1,4 @@
-"""Writers that keep a ledger of what they were told, and its comparison with the database."""
+"""Writers that record which states each task may have after the answers, and compare these with the database."""
 
 import random
 from collections import Counter
@@ -13,7 +13,7 @@ from tests.support.client import Json, token_for
 from todo_api.db.url import connect_arguments
 
 State = tuple[Any, ...]
-"""title, completed, tags, version: what a task is; None for one that is not there."""
+"""title, completed, tags, version of a task. None stands for a task that does not exist."""
 _CONTENT = """
 select id::text, user_id, title, completed_at is not null as completed, version,
     array(select tag from task_tags where user_id = tasks.user_id and task_id = tasks.id order by tag) as tags
@@ -26,17 +26,17 @@ def state_of(task: Json) -> State:
 
 
 @dataclass
-class Ledger:
-    """One user's, whose writes come one after the other."""
+class RecordingWriter:
+    """One user, who sends one write at a time."""
 
     user: str
     seed: int
     tasks: dict[str, set[State | None]] = field(default_factory=dict)
-    """What each task may be now. After an answer, that alone; after a lost one, also what it was before."""
+    """Possible states of each task: one after an answer; after a lost answer also the states before the request."""
     perhaps: dict[str, State] = field(default_factory=dict)
-    """By title: tasks whose creation was asked for, without an answer."""
+    """By title: tasks whose creation was sent and not answered."""
     refused: set[str] = field(default_factory=set)
-    """Titles of tasks whose creation was refused for certain."""
+    """Titles of tasks whose creation was refused, so that they must not exist."""
     counts: Counter[str] = field(default_factory=Counter)
     turn: int = 0
 
@@ -45,7 +45,7 @@ class Ledger:
         self.headers = {"Authorization": f"Bearer {token_for(self.user, 7200)}"}
 
     async def write(self, http: httpx.AsyncClient) -> bool:
-        """One write; true when it was acknowledged."""
+        """Sends one write. True if it was acknowledged."""
         self.turn += 1
         title = f"{self.seed}-{self.turn}"
         tags = tuple(sorted({*self.chance.sample("abcdefgh", self.chance.randint(1, 4)), title}))
@@ -98,11 +98,11 @@ class Ledger:
         return True
 
     async def _send(self, http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response | None:
-        """None when nobody can know what became of it."""
+        """The answer, or None if the outcome is unknown."""
         try:
             answer = await http.send(request)
         except httpx.ConnectError:
-            # Not even sent: as certain as a refusal.
+            # Nothing was sent, so nothing was written: the same as a refusal.
             self.counts["not connected"] += 1
             return httpx.Response(503)
         except httpx.TransportError:
@@ -117,7 +117,7 @@ class Ledger:
         return answer
 
     async def compare(self, connection: asyncpg.Connection) -> Counter[str]:
-        """What differs between the ledger and the database: nothing, if all is well."""
+        """Counts the differences between the record and the database. Empty if there are none."""
         wrong: Counter[str] = Counter()
         rows = {row["id"]: row for row in await connection.fetch(_CONTENT, self.user)}
         titles = Counter(row["title"] for row in rows.values())
@@ -128,7 +128,7 @@ class Ledger:
                 lost = now is None or all(state is not None and state[3] > now[3] for state in states)
                 wrong["lost" if lost else "doubled or half-written"] += 1
         for row in rows.values():
-            # Never acknowledged: then it was asked for, once, and is whole.
+            # Not acknowledged. It must have been sent, must exist once and must be complete.
             now = (row["title"], row["completed"], tuple(row["tags"]), row["version"])
             if row["title"] in self.refused:
                 wrong["refused, but there"] += 1
@@ -141,12 +141,12 @@ class Ledger:
         return wrong
 
 
-async def compare_all(ledgers: list[Ledger], database_url: str) -> Counter[str]:
+async def compare_all(writers: list[RecordingWriter], database_url: str) -> Counter[str]:
     connection = await asyncpg.connect(**connect_arguments(database_url))
     try:
         wrong: Counter[str] = Counter()
-        for ledger in ledgers:
-            wrong += await ledger.compare(connection)
+        for writer in writers:
+            wrong += await writer.compare(connection)
         return wrong
     finally:
         await connection.close()

@@ -1,21 +1,22 @@
-"""A proxy between the service and PostgreSQL that counts what goes over the wire."""
+"""A proxy between the service and PostgreSQL that counts round trips."""
 
 import asyncio
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.support.background import Background
+from tests.support.background_server import BackgroundServer
 
 _READY_FOR_QUERY = ord("Z")
 
 
-class Wire(Background):
-    """Counts round trips: each ends with PostgreSQL's ReadyForQuery (protocol 3.0, message formats)."""
+class CountingProxy(BackgroundServer):
+    """Each round trip ends with PostgreSQL's ReadyForQuery (protocol 3.0, message formats)."""
 
     def __init__(self, database_url: str) -> None:
         super().__init__()
         parts = urlsplit(database_url)
         self._socket = unquote(parse_qs(parts.query)["host"][0]) + "/.s.PGSQL.5432"
         self.delay = 0.0
+        """Seconds added to each message to the server."""
         self.round_trips = 0
 
     @property

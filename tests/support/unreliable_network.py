@@ -1,4 +1,4 @@
-"""A bad network between clients and the service. What becomes of a request is said in its own header `X-Fate`."""
+"""An unreliable network between clients and the service. The header `X-Fault` of a request names its fault."""
 
 import asyncio
 import time
@@ -6,22 +6,22 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 import msgspec
 
-from tests.support.background import Background
+from tests.support.background_server import BackgroundServer
 
-Fate = Literal["answered", "request lost", "answer lost", "late", "twice"]
-FATES: Final[tuple[Fate, ...]] = get_args(Fate)
+Fault = Literal["none", "request lost", "answer lost", "late", "twice"]
+FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
 _LATE_SECONDS: Final = 0.02
 
 
 class Delivery(NamedTuple):
-    """A request that reached the service, and what the service said, whether or not the client heard it."""
+    """A request that reached the service and the service's answer, which may not have reached the client."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
     status: int | None
-    """None: the service went away before it answered, so it is not known what it did."""
+    """None: the service ended before it answered, so the outcome is unknown."""
     answer_headers: dict[str, str]
     answer: bytes
 
@@ -30,8 +30,8 @@ class Delivery(NamedTuple):
         return msgspec.json.decode(self.answer)
 
 
-class Network(Background):
-    """Takes one request per connection to the service at `port`."""
+class UnreliableNetwork(BackgroundServer):
+    """A proxy to the service at `port` that takes one request for each connection."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
@@ -43,24 +43,24 @@ class Network(Background):
         return f"http://127.0.0.1:{self.port}"
 
     def settle(self, seconds: float = 20) -> None:
-        """Waits until nothing is on its way."""
+        """Waits until every request has been delivered or dropped."""
         deadline = time.monotonic() + seconds
         while self._accepted:
-            assert time.monotonic() < deadline, "a request is on its way for too long"
+            assert time.monotonic() < deadline, "a request was not delivered in time"
             time.sleep(0.002)
 
     async def _end(self) -> None:
-        """What is on its way arrives."""
+        """Delivers the requests that are still open."""
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        await self._meet_fate(lines[0], headers, head + body, writer)
+        await self._forward(lines[0], headers, head + body, writer)
 
-    async def _meet_fate(self, line: str, headers: dict[str, str], sent: bytes, client: asyncio.StreamWriter) -> None:
-        match headers.get("x-fate", "answered"):
+    async def _forward(self, line: str, headers: dict[str, str], sent: bytes, client: asyncio.StreamWriter) -> None:
+        match headers.get("x-fault", "none"):
             case "request lost":
                 client.transport.abort()
             case "answer lost":

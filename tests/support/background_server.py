@@ -1,4 +1,4 @@
-"""A server of asyncio in a thread of its own, beside the test that talks to it."""
+"""An asyncio server in its own thread, for a test that talks to it."""
 
 import asyncio
 import threading
@@ -6,30 +6,31 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
+from tests.support.service import free_port
 
-class Background(ABC):
+
+class BackgroundServer(ABC):
     """Serves while its `with` block runs."""
 
     def __init__(self) -> None:
-        self.port = 0
-        """Chosen when it starts."""
+        self.port = free_port()
+        """Stays reserved while the server does not listen."""
         self._started = threading.Event()
         self._accepted: set[asyncio.Task[None]] = set()
         """Connections that are being served."""
 
     @abstractmethod
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
+        """Serves one connection."""
 
     async def _open(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=256)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
         self._server.close()
 
     async def _end(self) -> None:
-        """What becomes of the connections that are open at the end."""
+        """Ends the connections that are open when the `with` block ends: cancels them, unless overridden."""
         for task in self._accepted:
             task.cancel()
 
@@ -43,7 +44,7 @@ class Background(ABC):
             self._accepted.discard(task)
             writer.close()
 
-    async def _live(self) -> None:
+    async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
         await self._open()
@@ -54,7 +55,7 @@ class Background(ABC):
         await asyncio.gather(*self._accepted, return_exceptions=True)
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=asyncio.run, args=(self._live(),), daemon=True)
+        self._thread = threading.Thread(target=asyncio.run, args=(self._run(),), daemon=True)
         self._thread.start()
         assert self._started.wait(10)
         return self
