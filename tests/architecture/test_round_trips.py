@@ -1,8 +1,7 @@
 """Each operation needs one round trip to the database. A refused request needs none."""
 
-import statistics
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -74,18 +73,18 @@ def test_a_refused_request_needs_no_round_trip(person: Person, proxy: CountingPr
 
 
 def test_a_delay_of_20_ms_to_the_database_is_paid_once(person: Person, proxy: CountingProxy) -> None:
+    """A second round trip would make 40 ms. A busy machine makes single requests slower, but never all of them."""
     proxy.delay = 0.02
     try:
-        took: dict[str, deque[float]] = {}
-        for played in range(1, MOST_ROUNDS + 1):
+        fastest: dict[str, float] = {}
+        for round_ in range(1, MOST_ROUNDS + 1):
             for operation, call in steps():
                 began = time.perf_counter()
                 call(person)
-                took.setdefault(operation, deque(maxlen=5 * PER_ROUND[operation])).append(time.perf_counter() - began)
-            medians = {operation: statistics.median(times) for operation, times in took.items()}
-            # A busy machine adds time of its own: the rounds go on until it is quiet, up to MOST_ROUNDS.
-            if played >= 5 and max(medians.values()) < 0.025:
+                took = time.perf_counter() - began
+                fastest[operation] = min(took, fastest.get(operation, took))
+            if round_ >= 5 and max(fastest.values()) < 0.025:
                 break
     finally:
         proxy.delay = 0
-    assert all(0.02 < median < 0.025 for median in medians.values()), medians
+    assert all(0.02 < took < 0.04 for took in fastest.values()), fastest
