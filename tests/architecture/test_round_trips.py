@@ -1,7 +1,6 @@
 """Each operation needs one round trip to the database. A refused request needs none."""
 
 import time
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,6 @@ from tests.support.counting_proxy import CountingProxy
 from tests.support.day import steps
 from tests.support.service import running
 
-PER_ROUND = Counter(operation for operation, _ in steps())
 MOST_ROUNDS = 40
 
 
