@@ -29,8 +29,14 @@ from todo_api.http.rate_limit import RateLimit
 from todo_api.http.request import StrictRequest
 from todo_api.http.request_limits import RequestLimitsMiddleware
 from todo_api.http.shutdown import Drain
-from todo_api.observability.metrics import Metrics, MetricsPage
-from todo_api.observability.middleware import ObservabilityMiddleware, Pseudonyms, Timed, export_traces, publish_metrics
+from todo_api.observability.metrics import Metrics, MetricsMiddleware
+from todo_api.observability.middleware import (
+    ObservabilityMiddleware,
+    Pseudonyms,
+    ServerTimingMiddleware,
+    export_traces,
+    publish_metrics,
+)
 from todo_api.openapi import document as docs
 
 _FOLLOW_SECONDS: Final = 0.5
@@ -51,13 +57,15 @@ def create_app(settings: Settings | None = None) -> Litestar:
     expected = ExpectedClaims(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
     throttle = RateLimit(*settings.rate_limit) if settings.rate_limit else None
     router = ExceptionMiddleware(app.asgi_router)
-    admitted: ASGIApp = Timed(router) if settings.server_timing else router
+    admitted: ASGIApp = ServerTimingMiddleware(router) if settings.server_timing else router
     guard: ASGIApp = AuthenticationMiddleware(
         throttle.limit_authenticated(admitted) if throttle else admitted,
         Verifier(shared_secrets(settings.secrets), jwks, expected),
     )
     counted = throttle.limit_anonymous(guard) if throttle else guard
-    page = MetricsPage(counted, metrics, settings.metrics_token) if metrics and settings.metrics_token else counted
+    page = (
+        MetricsMiddleware(counted, metrics, settings.metrics_token) if metrics and settings.metrics_token else counted
+    )
     app.state.drain = drain = Drain(settings.drain_seconds)
     app.state.observe = app.asgi_handler = ObservabilityMiddleware(
         ResponseHeadersMiddleware(

@@ -15,11 +15,11 @@ export interface paths {
          * List tasks: filter, search, sort, page
          * @description Filters combine with AND. Without any, the newest tasks come first.
          *
-         *     Pages are walked by `cursor`: send the `next_cursor` of a page, with the same filters and sort, until it is null. No
-         *     task that keeps its place in the order is skipped or repeated, whatever is created, changed or deleted meanwhile, and
-         *     every page costs the same; a task whose sort key changes is met where it then is. A cursor is good for its user,
-         *     filters and sort only, and is 400 elsewhere; `limit` and `with_total` may change. Pages by `offset` shift when tasks
-         *     come and go.
+         *     To read all pages, send the `next_cursor` of each page as `cursor`, with the same filters and sort, until it is null. A
+         *     task that keeps its place in the order is neither skipped nor repeated while others are created, changed or deleted, and
+         *     every page costs the same. A task whose sort key changes appears at its new place. A cursor is valid only for its user,
+         *     filters and sort, otherwise the answer is 400; `limit` and `with_total` may change. Pages by `offset` shift when tasks
+         *     are created or deleted.
          */
         get: operations["listTasks"];
         put?: never;
@@ -42,7 +42,7 @@ export interface paths {
         get: operations["getTask"];
         /**
          * Change a task
-         * @description The same as PATCH: what is left out stays as it is.
+         * @description The same as PATCH: fields that are left out stay as they are.
          */
         put: operations["putTask"];
         post?: never;
@@ -52,7 +52,7 @@ export interface paths {
         head?: never;
         /**
          * Change a task
-         * @description What is left out stays as it is. A body that changes nothing leaves `version` alone.
+         * @description Fields that are left out stay as they are. A body that changes nothing does not change `version`.
          */
         patch: operations["updateTask"];
         trace?: never;
@@ -71,7 +71,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Complete a task, or take that back
+         * Complete a task, or reopen it
          * @description Without a body it toggles. With a body it sets, so that a retry is safe.
          */
         patch: operations["toggleTaskCompletion"];
@@ -101,7 +101,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Liveness: never touches the database */
+        /** Liveness: does not use the database */
         get: operations["getHealth"];
         put?: never;
         post?: never;
@@ -134,7 +134,7 @@ export interface components {
     schemas: {
         /**
          * Completion
-         * @description What `complete` sets. Without a body it toggles.
+         * @description Body of `toggleTaskCompletion`: the value to set. Without a body it toggles.
          */
         Completion: {
             completed: boolean;
@@ -177,7 +177,7 @@ export interface components {
         StaleTask: {
             /** @description The task as it is now. */
             current: components["schemas"]["Task"];
-            /** @description The fields that were changed since the version that If-Match names (the newest of several), those that were changed back included: the others are as they were, so a client that changes only those may send its change again for the current version. All fields where the task never had such a version. */
+            /** @description The fields that were changed since the version in If-Match (the newest of several), even if they were changed back. The other fields are as they were, so a client that changes only those may send its change again for the current version. All fields if the task never had that version. */
             changed: ("completed" | "description" | "due_date" | "priority" | "tags" | "title")[];
             /** @default The task has another version by now than If-Match names. */
             detail?: string;
@@ -186,12 +186,12 @@ export interface components {
         };
         /**
          * Task
-         * @description A task, as every answer carries it.
+         * @description A task, as in every answer.
          */
         Task: {
             /**
              * Format: uuid
-             * @description Version 4, made by the server.
+             * @description A UUID of version 4, made by the server.
              */
             id: string;
             user_id: string;
@@ -208,16 +208,16 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             updated_at: string;
-            /** @description Starts at 1, one more with each change. */
+            /** @description Starts at 1 and grows by 1 with each change. */
             version: number;
         };
         /**
          * TagWithUsage
-         * @description A tag that at least one task carries.
+         * @description A tag of at least one task.
          */
         TagWithUsage: {
             name: string;
-            /** @description Tasks that carry it. */
+            /** @description Number of tasks with this tag. */
             usage_count: number;
         };
         /**
@@ -226,7 +226,7 @@ export interface components {
          */
         TaskCreate: {
             /**
-             * @description White space around it is dropped, and does not count.
+             * @description Surrounding white space is removed and does not count.
              * @example Buy milk
              */
             title: string;
@@ -240,7 +240,7 @@ export interface components {
             /** @default null */
             due_date?: string | null;
             /**
-             * @description Duplicates collapse.
+             * @description Duplicates are removed.
              * @default []
              */
             tags?: string[];
@@ -248,21 +248,21 @@ export interface components {
         /** TaskPage */
         TaskPage: {
             data: components["schemas"]["Task"][];
-            /** @description All matches, also on a page past the end; null when they were not counted. */
+            /** @description Number of all matches, also on a page past the end; null if they were not counted. */
             total: number | null;
             limit: number;
-            /** @description As asked for; 0 with a cursor. */
+            /** @description The requested offset; 0 with a cursor. */
             offset: number;
             /** @description Opaque: the `cursor` of the next page. Null on the last page. */
             next_cursor: string | null;
         };
         /**
          * TaskUpdate
-         * @description Changes to a task. What is left out stays as it is; null clears `description` and `due_date`.
+         * @description Changes to a task. Fields that are left out stay as they are; null clears `description` and `due_date`.
          */
         TaskUpdate: {
             /**
-             * @description White space around it is dropped, and does not count.
+             * @description Surrounding white space is removed and does not count.
              * @example Buy milk
              */
             title?: string;
@@ -271,7 +271,7 @@ export interface components {
             /** @enum {unknown} */
             priority?: "High" | "Low" | "Medium";
             due_date?: string | null;
-            /** @description Duplicates collapse. */
+            /** @description Duplicates are removed. */
             tags?: string[];
         };
         /**
@@ -299,13 +299,13 @@ export interface components {
     headers: {
         /** @description The path of the new task. */
         Location: string;
-        /** @description Requests that may come at once. */
+        /** @description Requests allowed at once. */
         "RateLimit-Limit": string;
-        /** @description Requests that may come at once, and in how many seconds as many again. */
+        /** @description Requests allowed at once, and seconds until as many are allowed again. */
         "RateLimit-Policy": string;
-        /** @description How many of them are left. */
+        /** @description Requests left of these. */
         "RateLimit-Remaining": string;
-        /** @description Seconds until all are there again. */
+        /** @description Seconds until all are available again. */
         "RateLimit-Reset": string;
         /** @description Seconds to wait. */
         "Retry-After": string;
@@ -351,11 +351,11 @@ export interface operations {
                 with_total?: boolean;
             };
             header?: {
-                /** @description The `ETag` of what the client has: if that is still so, the answer is 304 without a body. */
+                /** @description The `ETag` of the client's data. If it is still current, the answer is 304 without a body. */
                 "If-None-Match"?: string;
             };
             path: {
-                /** @description Better Auth's user id, the `sub` of the token. */
+                /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
             };
             cookie?: never;
@@ -365,7 +365,7 @@ export interface operations {
             /** @description A page of tasks. */
             200: {
                 headers: {
-                    /** @description Of this answer's data. */
+                    /** @description The ETag of this data. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -381,7 +381,7 @@ export interface operations {
             /** @description The client has it already. */
             304: {
                 headers: {
-                    /** @description Of the data, as the client has it. */
+                    /** @description The ETag of the client's data. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -530,11 +530,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe: for 24 hours the same key with the same body creates nothing and gives the first answer again, with `Idempotency-Replayed: true`, whatever has become of the task since; with another body it is 409. Make one up, such as a UUID, for each task, and keep it until there is an answer. Keys are the user's own. What was refused is not remembered. */
+                /** @description Makes a retry safe. For 24 hours the same key with the same body creates nothing and gives the first answer again, with `Idempotency-Replayed: true`, even if the task has changed or is deleted. With another body the answer is 409. Use a new key, such as a UUID, for each task, and keep it until an answer comes. Each user has keys of their own. The key of a refused request is not stored. */
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Better Auth's user id, the `sub` of the token. */
+                /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
             };
             cookie?: never;
@@ -548,9 +548,9 @@ export interface operations {
             /** @description Created; `Location` is its path. */
             201: {
                 headers: {
-                    /** @description Of the task as it was created. */
+                    /** @description The ETag of the task as it was created. */
                     ETag?: string;
-                    /** @description `true` where this is the answer of an earlier request with the same key. */
+                    /** @description `true` if this is the answer to an earlier request with the same key. */
                     "Idempotency-Replayed"?: string;
                     Location: components["headers"]["Location"];
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -762,13 +762,13 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of what the client has: if that is still so, the answer is 304 without a body. */
+                /** @description The `ETag` of the client's data. If it is still current, the answer is 304 without a body. */
                 "If-None-Match"?: string;
             };
             path: {
                 /** @description The `id` of a task. */
                 task_id: string;
-                /** @description Better Auth's user id, the `sub` of the token. */
+                /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
             };
             cookie?: never;
@@ -778,7 +778,7 @@ export interface operations {
             /** @description Request fulfilled, document follows */
             200: {
                 headers: {
-                    /** @description Of this answer's data. */
+                    /** @description The ETag of this data. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -794,7 +794,7 @@ export interface operations {
             /** @description The client has it already. */
             304: {
                 headers: {
-                    /** @description Of the data, as the client has it. */
+                    /** @description The ETag of the client's data. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -943,13 +943,13 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. A weak one (`W/"3"`, as proxies that compress make them) never matches: build it from `version`. Without this header the last writer wins. */
+                /** @description The `ETag` of the version to change. If the task has another version, nothing changes and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several ETags are allowed; `*` means any version. A weak ETag (`W/"3"`, which proxies that compress make) never matches: build the ETag from `version`. Without this header the last writer wins. */
                 "If-Match"?: string;
             };
             path: {
                 /** @description The `id` of a task. */
                 task_id: string;
-                /** @description Better Auth's user id, the `sub` of the token. */
+                /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
             };
             cookie?: never;
@@ -963,7 +963,7 @@ export interface operations {
             /** @description Request fulfilled, document follows */
             200: {
                 headers: {
-                    /** @description Of the task. */
+                    /** @description The ETag of the task. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -1089,7 +1089,7 @@ export interface operations {
             /** @description The task has another version by now than If-Match names. */
             412: {
                 headers: {
-                    /** @description Of the current task. */
+                    /** @description The ETag of the current task. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -1215,13 +1215,13 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. A weak one (`W/"3"`, as proxies that compress make them) never matches: build it from `version`. Without this header the last writer wins. */
+                /** @description The `ETag` of the version to change. If the task has another version, nothing changes and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several ETags are allowed; `*` means any version. A weak ETag (`W/"3"`, which proxies that compress make) never matches: build the ETag from `version`. Without this header the last writer wins. */
                 "If-Match"?: string;
             };
             path: {
                 /** @description The `id` of a task. */
                 task_id: string;
-                /** @description Better Auth's user id, the `sub` of the token. */
+                /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
             };
             cookie?: never;
@@ -1333,7 +1333,7 @@ export interface operations {
             /** @description The task has another version by now than If-Match names. */
             412: {
                 headers: {
-                    /** @description Of the current task. */
+                    /** @description The ETag of the current task. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -1419,13 +1419,13 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. A weak one (`W/"3"`, as proxies that compress make them) never matches: build it from `version`. Without this header the last writer wins. */
+                /** @description The `ETag` of the version to change. If the task has another version, nothing changes and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several ETags are allowed; `*` means any version. A weak ETag (`W/"3"`, which proxies that compress make) never matches: build the ETag from `version`. Without this header the last writer wins. */
                 "If-Match"?: string;
             };
             path: {
                 /** @description The `id` of a task. */
                 task_id: string;
-                /** @description Better Auth's user id, the `sub` of the token. */
+                /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
             };
             cookie?: never;
@@ -1439,7 +1439,7 @@ export interface operations {
             /** @description Request fulfilled, document follows */
             200: {
                 headers: {
-                    /** @description Of the task. */
+                    /** @description The ETag of the task. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -1565,7 +1565,7 @@ export interface operations {
             /** @description The task has another version by now than If-Match names. */
             412: {
                 headers: {
-                    /** @description Of the current task. */
+                    /** @description The ETag of the current task. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -1691,13 +1691,13 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. A weak one (`W/"3"`, as proxies that compress make them) never matches: build it from `version`. Without this header the last writer wins. */
+                /** @description The `ETag` of the version to change. If the task has another version, nothing changes and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several ETags are allowed; `*` means any version. A weak ETag (`W/"3"`, which proxies that compress make) never matches: build the ETag from `version`. Without this header the last writer wins. */
                 "If-Match"?: string;
             };
             path: {
                 /** @description The `id` of a task. */
                 task_id: string;
-                /** @description Better Auth's user id, the `sub` of the token. */
+                /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
             };
             cookie?: never;
@@ -1711,7 +1711,7 @@ export interface operations {
             /** @description Request fulfilled, document follows */
             200: {
                 headers: {
-                    /** @description Of the task. */
+                    /** @description The ETag of the task. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -1837,7 +1837,7 @@ export interface operations {
             /** @description The task has another version by now than If-Match names. */
             412: {
                 headers: {
-                    /** @description Of the current task. */
+                    /** @description The ETag of the current task. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -1962,14 +1962,14 @@ export interface operations {
     listTags: {
         parameters: {
             query?: {
-                /** @description What the names begin with, without regard to case. No character is special. */
+                /** @description Start of the names, without regard to case. No character is special. */
                 search?: string;
-                /** @description Tags at the most. */
+                /** @description Maximum number of tags. */
                 limit?: number;
             };
             header?: never;
             path: {
-                /** @description Better Auth's user id, the `sub` of the token. */
+                /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
             };
             cookie?: never;

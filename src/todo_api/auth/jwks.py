@@ -1,6 +1,6 @@
-"""Better Auth's public keys, fetched when they are needed and kept for when it is away.
+"""Better Auth's public keys: fetched when needed, and kept while Better Auth is unavailable.
 
-The library's own client blocks the event loop, takes answers of any size and forgets its keys when a fetch fails.
+PyJWT's own client blocks the event loop, accepts answers of any size, and drops its keys when a fetch fails.
 """
 
 import asyncio
@@ -18,24 +18,24 @@ from todo_api.errors import KeysUnavailable
 from todo_api.observability.context import count_event
 
 FRESH_SECONDS: Final = 300
-"""After this a request starts a fetch; after twice this it waits for that fetch too, unless the last one failed."""
+"""After this age a request starts a fetch. After twice this age it also waits for it, unless the last fetch failed."""
 STALE_SECONDS: Final = 24 * 3600
-"""So long keys stay good while the issuer is away."""
+"""Keys of this age are dropped. Until then they are used while the issuer is unavailable."""
 RETRY_SECONDS: Final = 5
-"""Between the beginnings of two fetches, whatever strangers send."""
+"""Least time between the starts of two fetches, so that requests cannot cause more."""
 _TIMEOUT_SECONDS: Final = 3
 _MAX_BYTES: Final = 64 * 1024
 _LOG: Final = logging.getLogger(__name__)
 
 
 class Jwks:
-    """One address, one fetch at a time."""
+    """The keys of one URL, with one fetch at a time."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.url = url
         self.clock = clock
         self.epoch = 0
-        """Counts changes of the keys."""
+        """Number of times the keys have changed."""
         self._keys: dict[str, jwt.PyJWK] = {}
         self._body = b""
         self._fetched_at = self._began_at = float("-inf")
@@ -44,7 +44,7 @@ class Jwks:
         self._fetching: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Starts the first fetch; nobody waits for it, since Better Auth may start later than we do."""
+        """Starts the first fetch. Does not wait for it: Better Auth may start later than this service."""
         verify = ssl.create_default_context() if self.url.startswith("https:") else False
         self._client = httpx.AsyncClient(
             verify=verify,
@@ -62,14 +62,14 @@ class Jwks:
         await self._client.aclose()
 
     def due(self) -> bool:
-        """Whether what was verified with these keys must be verified again."""
+        """Whether tokens that were verified with these keys must be verified again."""
         return self.clock() >= self._check_at
 
     async def key(self, kid: str) -> jwt.PyJWK | None:
-        """The key of that name; None if there is none.
+        """The key with this `kid`, or None.
 
         Raises:
-            KeysUnavailable: no key is known at all, so nothing can be said about any token.
+            KeysUnavailable: no key is known, so no token can be verified.
         """
         now = self.clock()
         if self._keys and now - self._fetched_at > STALE_SECONDS:
@@ -97,7 +97,7 @@ class Jwks:
             self._failed = True
             count_event("jwks_fetch", "failed")
             _LOG.warning(
-                "keys: cannot be had from %s: %s; %d known", self.url, error or type(error).__name__, len(self._keys)
+                "keys: cannot fetch %s: %s; %d known", self.url, error or type(error).__name__, len(self._keys)
             )
         else:
             self._failed = False

@@ -1,4 +1,4 @@
-"""The keys that tokens are verified with. The algorithm belongs to the key, never to the token."""
+"""The keys that verify tokens. The algorithm is the key's, never the token's (RFC 8725 §3.1)."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
@@ -16,15 +16,15 @@ _ALGORITHMS: Final = {
     ("EC", "P-521"): ("ES512",),
     ("RSA", None): ("RS256", "PS256"),
 }
-"""(kty, crv) → what such a key may verify; the first where the key does not say (RFC 7518, RFC 8037)."""
+"""(kty, crv) → algorithms of such a key; the first is used if the key has no `alg` (RFC 7518, RFC 8037)."""
 
 
 class NoUsableKey(Exception):
-    """An issuer's answer is no set of keys."""
+    """The issuer's answer has no key that can be used."""
 
 
 def shared_secrets(secrets: Iterable[bytes]) -> tuple[jwt.PyJWK, ...]:
-    """HS256 keys from the raw bytes shared with Better Auth."""
+    """HS256 keys from the secrets that are shared with Better Auth."""
     return tuple(
         jwt.PyJWK({"kty": "oct", "alg": "HS256", "k": urlsafe_b64encode(secret).rstrip(b"=").decode()})
         for secret in secrets
@@ -32,10 +32,10 @@ def shared_secrets(secrets: Iterable[bytes]) -> tuple[jwt.PyJWK, ...]:
 
 
 def published_keys(jwks: bytes) -> dict[str, jwt.PyJWK]:
-    """The usable ones of an issuer's JWK Set (RFC 7517 §5: others are ignored), by `kid`.
+    """The usable keys of an issuer's JWK Set, by `kid`. Others are ignored (RFC 7517 §5).
 
     Raises:
-        NoUsableKey: there is not one.
+        NoUsableKey: the answer is not a JWK Set, or has no usable key.
     """
     try:
         answer = msgspec.json.decode(jwks)
@@ -43,7 +43,7 @@ def published_keys(jwks: bytes) -> dict[str, jwt.PyJWK]:
         raise NoUsableKey("the answer is not JSON") from None
     listed = answer.get("keys") if isinstance(answer, dict) else None
     if not isinstance(listed, list):
-        raise NoUsableKey("the answer is no JWK Set")
+        raise NoUsableKey("the answer is not a JWK Set")
     keys: dict[str, jwt.PyJWK] = {}
     for member in listed[:MAX_KEYS]:
         if (key := _usable(member)) is not None:
@@ -54,7 +54,7 @@ def published_keys(jwks: bytes) -> dict[str, jwt.PyJWK]:
 
 
 def _usable(member: Any) -> jwt.PyJWK | None:
-    """Public, made for signatures, of a known kind and strength, and named."""
+    """`member` as a key, if it is public, for signatures, has a `kid`, and its type and strength are allowed."""
     if not isinstance(member, dict) or member.get("use", "sig") != "sig" or "d" in member:
         return None
     kid, kty, crv = member.get("kid"), member.get("kty"), member.get("crv")

@@ -1,4 +1,4 @@
-"""A bearer token's claims, checked. Pure: keys and clock come as arguments."""
+"""Checks a bearer token and its claims. Does no I/O: keys and time are arguments."""
 
 import json
 import re
@@ -19,18 +19,18 @@ _CHANGES_MEANING: Final = {"cty", "crit", "b64"}
 
 
 class InvalidToken(Exception):
-    """Why, for the log only: the client is told one thing for all."""
+    """The token is refused. The message is for the log only: clients get the same answer for every reason."""
 
 
 class ExpectedClaims(msgspec.Struct, frozen=True):
-    """What a token's claims must be; None is not checked."""
+    """Required values of the claims `iss` and `aud`; None: not checked."""
 
     issuer: str | None
     audience: str | None
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What a token says of itself. It may help to find a key; it never says how the key is used."""
+    """A token's own header. It may select a key, but never how the key is used."""
 
     alg: str
     kid: str | None
@@ -43,10 +43,10 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 def read_header(token: str) -> Header:
-    """The header of what may be a token for us: its size, shape and kind (RFC 8725 §3.11) are checked first.
+    """The header of `token`, after checks of size, shape and type (RFC 8725 §3.11). The signature is not verified.
 
     Raises:
-        InvalidToken: for every reason alike.
+        InvalidToken: any of these is wrong.
     """
     if len(token) > MAX_TOKEN_BYTES:
         raise InvalidToken(f"longer than {MAX_TOKEN_BYTES} bytes; does its payload carry the whole user object?")
@@ -54,55 +54,55 @@ def read_header(token: str) -> Header:
         raise InvalidToken("not a JWT; is it Better Auth's session token?")
     header = _json(token.split(".", maxsplit=1)[0], "header")
     if header.get("typ", "JWT") not in _TYPES or not _CHANGES_MEANING.isdisjoint(header):
-        raise InvalidToken("a token of another kind")
+        raise InvalidToken("a token of another type")
     alg, kid = header.get("alg"), header.get("kid")
     if not isinstance(alg, str) or not isinstance(kid, str | None) or ("kid" in header and kid is None):
-        raise InvalidToken("alg or kid is no text")
+        raise InvalidToken("alg or kid is not text")
     return Header(alg, kid)
 
 
 def verified(token: str, keys: Sequence[jwt.PyJWK], expected: ExpectedClaims, now: float) -> Verified:
-    """Whom `token` speaks for, and until when.
+    """The user of `token`, and when it expires. `now` is Unix time.
 
-    Signature, issuer and audience are the library's work. Times are ours: the library takes strings, booleans, the far
-    future and a clock of its own; so is the payload's JSON, in which it takes UTF-16 and the last of two equal names.
+    PyJWT checks signature, issuer and audience. Times are checked here: PyJWT accepts strings, booleans and the far
+    future, and uses its own clock. The payload is parsed here: PyJWT accepts UTF-16 and the last of two equal names.
 
     Raises:
-        InvalidToken: for every reason alike.
+        InvalidToken: any of these is wrong.
     """
     _check_signature(token, keys, expected)
     claims = _json(token.split(".")[1], "payload")
     expires = _check_times(claims, now)
     user = claims["sub"]
     if not isinstance(user, str) or not USER_ID.fullmatch(user):
-        raise InvalidToken("sub is no user id")
+        raise InvalidToken("sub is not a user id")
     return Verified(user, expires)
 
 
-def _json(segment: str, what: str) -> dict[str, Any]:
+def _json(segment: str, part: str) -> dict[str, Any]:
     try:
         text = urlsafe_b64decode(segment + "=" * (-len(segment) % 4)).decode()
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise InvalidToken(f"unreadable {what}: {error}") from None
+        raise InvalidToken(f"unreadable {part}: {error}") from None
     if not isinstance(value, dict):
-        raise InvalidToken(f"the {what} is no object")
+        raise InvalidToken(f"the {part} is not an object")
     return value
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a name twice")
+        raise ValueError("a repeated name")
     return value
 
 
-def _no_number(name: str) -> Never:
-    raise ValueError(f"{name} is no number")
+def _refuse_constant(name: str) -> Never:
+    raise ValueError(f"{name} is not a number")
 
 
 def _check_signature(token: str, keys: Sequence[jwt.PyJWK], expected: ExpectedClaims) -> None:
-    """The algorithm is the key's, whatever the token says (RFC 8725 §3.1)."""
+    """Tries each key with the key's own algorithm, not the token's (RFC 8725 §3.1)."""
     required = ["exp", "iat", "sub"]
     required += ["iss"] if expected.issuer is not None else []
     required += ["aud"] if expected.audience is not None else []
@@ -151,7 +151,7 @@ def _check_times(claims: dict[str, Any], now: float) -> float:
 
 
 def development_token(user_id: str, secret: bytes, issuer: str | None, audience: str | None, seconds: int) -> str:
-    """An HS256 token that is accepted, for trying things out: in production they come from Better Auth."""
+    """A valid HS256 token for `seconds`, for trials in development. In production Better Auth issues tokens."""
     now = int(time.time())
     claims = {"sub": user_id, "iat": now, "exp": now + seconds, "iss": issuer, "aud": audience}
     return jwt.encode({name: value for name, value in claims.items() if value is not None}, secret, algorithm="HS256")

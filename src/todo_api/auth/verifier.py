@@ -1,4 +1,4 @@
-"""Token → user, with keys of both kinds; what was verified is cached."""
+"""Token → user, by shared secrets or published keys, with a cache of verified tokens."""
 
 import time
 from collections import OrderedDict
@@ -12,18 +12,18 @@ from todo_api.auth.jwks import Jwks
 from todo_api.auth.tokens import MAX_TOKEN_BYTES, ExpectedClaims, read_header, verified
 
 MAX_CACHED: Final = 8192
-"""Tokens, about 300 bytes each."""
+"""Most tokens in the cache, about 300 bytes each."""
 
 
 class _CachedToken(NamedTuple):
     user: str
     expires: float
     published: bool
-    """Verified with a key of the issuer's, which can be withdrawn."""
+    """Verified with a key that the issuer published, and can withdraw."""
 
 
 class Verifier:
-    """Remembers by hash, so that no token lies in memory; the least recently used goes first."""
+    """Verifies tokens. The cache is LRU and keyed by SHA-256, so that it holds no token in clear."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Verifier:
         self._epoch = 0
 
     def cached(self, token: str) -> str | None:
-        """Whom `token` speaks for, where it was verified before."""
+        """The user of `token`, if the cache has it."""
         if self.jwks is not None and self.jwks.epoch != self._epoch:
             self._epoch = self.jwks.epoch
             self._cached.clear()
@@ -55,11 +55,11 @@ class Verifier:
         return known.published and self.jwks is not None and self.jwks.due()
 
     async def verify(self, token: str) -> str:
-        """Whom `token` speaks for; cached from here on.
+        """The user of `token`. Adds it to the cache.
 
         Raises:
-            InvalidToken: the token is no good.
-            KeysUnavailable: there is no key to say so.
+            InvalidToken: the token is refused.
+            KeysUnavailable: no published key is known, so the token cannot be verified.
         """
         header = read_header(token)
         name = _name(token)

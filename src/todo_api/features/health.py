@@ -1,4 +1,4 @@
-"""Is the process alive, and can it serve?"""
+"""Liveness and readiness."""
 
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ class HealthController(Controller):
     tags = ["health"]
     security = [{}]
 
-    @get(operation_id="getHealth", summary="Liveness: never touches the database")
+    @get(operation_id="getHealth", summary="Liveness: does not use the database")
     async def get_health(self) -> Health:
         return Health()
 

@@ -1,4 +1,4 @@
-"""What a client may demand beside its body: If-Match, If-None-Match (RFC 9110 §13), Idempotency-Key. Pure."""
+"""The request headers If-Match, If-None-Match (RFC 9110 §13) and Idempotency-Key, and ETags. Does no I/O."""
 
 import re
 from typing import Any, Final
@@ -10,7 +10,7 @@ from todo_api.errors import FieldError, InvalidInput
 
 # RFC 9110 §8.8.3; lists may have empty elements (§5.6.1.2).
 _TAG: Final = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-# Each blank can be matched in one way only: two ways would be 2^n ways for n blanks.
+# Each blank can match in one way only. With two ways, n blanks would have 2^n ways.
 _TAGS: Final = re.compile(rf"[ \t,]*{_TAG}[ \t]*(?:,[ \t]*(?:{_TAG}[ \t]*)?)*")
 _EACH_TAG: Final = re.compile(_TAG)
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
@@ -26,43 +26,43 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "If-Match": {
         "schema": _ANY_TAGS,
         "description": (
-            "The `ETag` of the version that this is meant for: if the task has another by now, nothing happens and the "
-            'answer is 412. An ETag is the `version` in quotes: `"3"`. Several may be given; `*` means any version. '
-            'A weak one (`W/"3"`, as proxies that compress make them) never matches: build it from `version`. '
+            "The `ETag` of the version to change. If the task has another version, nothing changes and the answer is "
+            '412. An ETag is the `version` in quotes: `"3"`. Several ETags are allowed; `*` means any version. A weak '
+            'ETag (`W/"3"`, which proxies that compress make) never matches: build the ETag from `version`. '
             "Without this header the last writer wins."
         ),
     },
     "If-None-Match": {
         "schema": _ANY_TAGS,
-        "description": "The `ETag` of what the client has: if that is still so, the answer is 304 without a body.",
+        "description": "The `ETag` of the client's data. If it is still current, the answer is 304 without a body.",
     },
     "Idempotency-Key": {
         "schema": {"type": "string", "minLength": 1, "maxLength": _MAX_KEY, "pattern": "^[ -~]*$"},
         "description": (
-            "Makes a retry safe: for 24 hours the same key with the same body creates nothing and gives the first "
-            "answer again, with `Idempotency-Replayed: true`, whatever has become of the task since; with another body "
-            "it is 409. Make one up, such as a UUID, for each task, and keep it until there is an answer. Keys are the "
-            "user's own. What was refused is not remembered."
+            "Makes a retry safe. For 24 hours the same key with the same body creates nothing and gives the first "
+            "answer again, with `Idempotency-Replayed: true`, even if the task has changed or is deleted. With another "
+            "body the answer is 409. Use a new key, such as a UUID, for each task, and keep it until an answer comes. "
+            "Each user has keys of their own. The key of a refused request is not stored."
         ),
     },
 }
-"""How the OpenAPI document describes them."""
+"""Header → its parameter in the OpenAPI document, without `name` and `in`."""
 
 
 def version_tag(version: int) -> str:
-    """The ETag of a task."""
+    """The strong ETag of a task: its version in quotes."""
     return f'"{version}"'
 
 
 def content_tag(body: bytes) -> str:
-    """The ETag of a list: no version tells of it. 1 µs for 18 kB, where a cryptographic hash takes 13 and lets go of
-    the interpreter; whoever makes two lists collide deceives only themselves.
+    """The ETag of a list, which has no version: a hash of its bytes. XXH3 takes 1 µs for 18 kB. A cryptographic hash
+    takes 13 and releases the interpreter lock. It is not needed: users who make two lists collide harm only themselves.
     """
     return f'"{xxh3_128_hexdigest(body)}"'
 
 
 def versions_to_match(scope: HTTPScope) -> frozenset[int] | None:
-    """The versions that If-Match names; None where any will do. What is no version of ours, nothing has.
+    """The versions in If-Match; None if the header is absent or `*`. An ETag that is not a version matches no task.
 
     Raises:
         InvalidInput: the header is malformed.
@@ -70,11 +70,11 @@ def versions_to_match(scope: HTTPScope) -> frozenset[int] | None:
     tags = _tags(scope, "If-Match")
     if tags is None or tags == ["*"]:
         return None
-    return frozenset(int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag)))
+    return frozenset(int(match[1]) for tag in tags if (match := _VERSION.fullmatch(tag)))
 
 
 def etag_matches(scope: HTTPScope, tag: str) -> bool:
-    """Whether If-None-Match names `tag`, by weak comparison.
+    """Whether If-None-Match contains `tag`, by weak comparison (RFC 9110 §8.8.3.2).
 
     Raises:
         InvalidInput: the header is malformed.
@@ -84,7 +84,8 @@ def etag_matches(scope: HTTPScope, tag: str) -> bool:
 
 
 def idempotency_key(scope: HTTPScope) -> str | None:
-    """
+    """The value of Idempotency-Key; None if the header is absent.
+
     Raises:
         InvalidInput: the key is empty, too long or not printable, or there are several.
     """
@@ -95,7 +96,7 @@ def idempotency_key(scope: HTTPScope) -> str | None:
         raise _bad("Idempotency-Key", "This header may be given once only", "repeated")
     key = lines[0]
     if not key:
-        raise _bad("Idempotency-Key", "At least 1 characters are needed", "string_too_short")
+        raise _bad("Idempotency-Key", "At least 1 character is needed", "string_too_short")
     if len(key) > _MAX_KEY:
         raise _bad("Idempotency-Key", f"At most {_MAX_KEY} characters are allowed", "string_too_long")
     if not _PRINTABLE.fullmatch(key):
@@ -111,7 +112,7 @@ def _tags(scope: HTTPScope, header: str) -> list[str] | None:
     if text.strip() == "*":
         return ["*"]
     if not _TAGS.fullmatch(text):
-        raise _bad(header, 'Must be "*" or ETags, in their quotes, with commas between them', "etag_parsing")
+        raise _bad(header, 'Must be "*" or a list of ETags in quotes, separated by commas', "etag_parsing")
     return _EACH_TAG.findall(text)
 
 

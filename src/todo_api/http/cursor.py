@@ -1,8 +1,8 @@
-"""Cursors: where a page of a list ended. Pure.
+"""Cursors: the position after a page of a list. Does no I/O.
 
-A cursor is the sort key and the id of the page's last item, and a digest of them and of the list: its user, filters and
-sort. The digest has no key, so there is none to share among replicas or to rotate: whoever forges one moves about in
-their own list, as `offset` lets them. See docs/decisions/0030-cursors.md.
+A cursor holds the sort key and the id of the page's last item, and a digest of them and of the list: its user, filters
+and sort. The digest has no secret, so replicas share none and none is rotated. A forged cursor only moves within the
+user's own list, as `offset` does. See docs/decisions/0030-cursors.md.
 """
 
 from base64 import b64decode, urlsafe_b64encode
@@ -16,7 +16,7 @@ _DIGEST_BYTES: Final = 12
 
 
 class InvalidCursor(ValueError):
-    """Damaged, or of another list."""
+    """The cursor is damaged or belongs to another list."""
 
 
 class Position(NamedTuple):
@@ -29,15 +29,16 @@ def _digest(content: bytes, bound_to: bytes) -> bytes:
 
 
 def encode(position: Position, bound_to: bytes) -> str:
+    """The cursor for `position` in the list that `bound_to` describes, in URL-safe Base64 without padding."""
     content = msgspec.msgpack.encode(position)
     return urlsafe_b64encode(_digest(content, bound_to) + content).rstrip(b"=").decode()
 
 
 def decode(cursor: str, decoder: msgspec.msgpack.Decoder[Any], bound_to: bytes) -> Position:
-    """What `encode` was given.
+    """The position in a cursor that `encode` made.
 
     Raises:
-        InvalidCursor: it was not made by `encode` for this list, or does not hold what `decoder` takes.
+        InvalidCursor: `encode` did not make it for this list, or `decoder` refuses its content.
     """
     try:
         raw = b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)

@@ -1,6 +1,7 @@
-"""What a request cost and what happened in this worker, noted where it happens.
+"""Measurements of the current request, and event counters of this worker.
 
-`observe.py` and `metrics.py` publish it, so that nothing below them knows of logs and metrics.
+The code that causes them records them here. `middleware.py` and `metrics.py` publish them, so that no other module
+depends on logs and metrics.
 """
 
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import Final
 
 
 class RequestContext:
-    """One request's."""
+    """Measurements of one request. Times are of `perf_counter`, in seconds."""
 
     __slots__ = (
         "began_at",
@@ -27,22 +28,22 @@ class RequestContext:
         self.began_at = perf_counter()
         self.database_began_at = 0.0
         self.database_seconds = 0.0
-        """Waiting for a connection included."""
+        """Includes waiting for a connection."""
         self.statements = 0
         self.request_id = ""
         self.status = 0
-        """Of the answer; 0: there was none."""
+        """HTTP status of the response; 0 if none was sent."""
         self.bytes = 0
-        """Of the answer's body."""
+        """Length of the response body."""
 
 
 class WorkerStats:
-    """This process's. `events` are counted by name and kind, like ("retry", "lost connection")."""
+    """Counters of this process. `events` has a count per name and kind, such as ("retry", "lost connection")."""
 
     def __init__(self) -> None:
         self.events: Counter[tuple[str, str]] = Counter()
         self.in_flight = 0
-        """Statements that run or wait for a connection."""
+        """Statements that run now or wait for a connection."""
 
 
 request_context: Final[ContextVar[RequestContext | None]] = ContextVar("request_context", default=None)
@@ -50,12 +51,12 @@ worker_stats: Final = WorkerStats()
 
 
 def count_event(event: str, kind: str = "") -> None:
-    """Counts something that happened: `metrics.EVENTS` says what there is."""
+    """Adds one to an event counter. `metrics.EVENTS` lists the events."""
     worker_stats.events[event, kind] += 1
 
 
 class StatementTimer:
-    """A context manager around one statement. A class, since a generator would cost three times as much."""
+    """Context manager that measures one statement. A class: a generator would cost three times as much."""
 
     __slots__ = ("began_at",)
 

@@ -1,7 +1,7 @@
-"""Logs: readable in development, JSON lines in production, the same events in both.
+"""Logs: readable text in development, JSON lines in production, the same events in both.
 
-Whatever a client or a row says is data: it cannot break a line, and it is not in a line. An exception is logged as its
-type and its stack; its message only where it speaks of the code or the system, since drivers and parsers quote values.
+Logs contain no data of clients or rows, and no text can forge a line. An exception is logged as its type and stack. Its
+message is logged only if it describes the code or the system: messages of drivers and parsers quote values.
 """
 
 import logging
@@ -20,14 +20,14 @@ from structlog.types import EventDict, Processor
 from todo_api.config.settings import Settings
 from todo_api.observability.context import request_context
 
-_SPEAK_OF_CODE: Final = (OSError, RuntimeError, TypeError, AttributeError, ImportError)
-_LONGEST_CHAIN: Final = 8
-_FACTS_OF_A_FAILURE: Final = ("sqlstate", "constraint_name", "table_name", "column_name")
+_SAFE_MESSAGES: Final = (OSError, RuntimeError, TypeError, AttributeError, ImportError)
+_MAX_CAUSES: Final = 8
+_POSTGRES_FIELDS: Final = ("sqlstate", "constraint_name", "table_name", "column_name")
 _TIME: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 
 def configure(settings: Settings) -> None:
-    """For this process: our own loggers, the libraries' and the server's."""
+    """Configures our own loggers, the libraries' and the server's, for this process."""
     level = logging.getLevelNamesMapping()[settings.log_level]
     if settings.production:
         renderer: Processor = structlog.processors.JSONRenderer(serializer=_json)
@@ -62,7 +62,7 @@ def _json(line: Mapping[str, Any], **_: Any) -> bytes:
 
 
 def add_request_id(_: Any, __: str, line: EventDict) -> EventDict:
-    """The id of the request that logs, where the caller did not say it."""
+    """structlog processor: adds the id of the current request, unless the line has one."""
     context = request_context.get()
     if context is not None and context.request_id:
         line.setdefault("request_id", context.request_id)
@@ -75,7 +75,7 @@ def _one_line(_: Any, __: str, line: EventDict) -> EventDict:
 
 
 def escaped(text: str) -> str:
-    """`text` with what is not printable written as Python writes it: nothing forges a line or drives a terminal."""
+    """`text` with unprintable characters as Python escapes, so that it cannot forge a line or control a terminal."""
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
@@ -88,20 +88,20 @@ def _stack(_: Any, __: str, line: EventDict) -> EventDict:
 
 
 def stack(error: BaseException) -> str:
-    """The stacks of `error` and of what caused it, newest first, without the values that messages quote."""
+    """The stacks of `error` and its causes, newest first, without the values that messages quote."""
     parts: list[str] = []
     cause: BaseException | None = error
-    for _ in range(_LONGEST_CHAIN):
+    for _ in range(_MAX_CAUSES):
         if cause is None:
             break
-        parts += [f"{_named(cause)}\n", *traceback.format_tb(cause.__traceback__)]
+        parts += [f"{_describe(cause)}\n", *traceback.format_tb(cause.__traceback__)]
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return "".join(parts)
 
 
-def _named(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     name = type(error).__qualname__
     if isinstance(error, asyncpg.PostgresError):
-        facts = [f"{fact}={value}" for fact in _FACTS_OF_A_FAILURE if (value := getattr(error, fact, None))]
-        return f"{name}: {' '.join(facts)}"
-    return f"{name}: {escaped(str(error))}" if isinstance(error, _SPEAK_OF_CODE) else name
+        fields = [f"{field}={value}" for field in _POSTGRES_FIELDS if (value := getattr(error, field, None))]
+        return f"{name}: {' '.join(fields)}"
+    return f"{name}: {escaped(str(error))}" if isinstance(error, _SAFE_MESSAGES) else name

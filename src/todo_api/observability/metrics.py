@@ -1,8 +1,8 @@
 """Prometheus metrics that add up over all workers of the service.
 
-Each worker writes its own files in a directory that they share, by way of prometheus-client's multi-process mode; any
-worker can answer for all. The library chooses that mode when it is imported, which is too early here: the parent, from
-which the workers are forked, has not read the settings then. So the mode is set when a worker opens its metrics.
+Each worker writes files of its own into a shared directory (prometheus-client's multi-process mode), and any worker can
+answer for all. The library chooses that mode at import. That is too early here: the parent process, from which the
+workers are forked, has not read the settings then. So the mode is set when a worker opens its metrics.
 """
 
 import os
@@ -21,7 +21,7 @@ from todo_api.errors import MethodNotAllowed, MetricsTokenNeeded, send_error
 from todo_api.observability.context import worker_stats
 
 DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable by which prometheus-client is told; `server.py` sets it, nobody else needs to."""
+"""The environment variable that prometheus-client reads; `cli/server.py` sets it."""
 PATH: Final = "/metrics"
 EVENTS: Final = {
     "retry": ("todo_api_retries", "Statements run again, by cause"),
@@ -34,13 +34,13 @@ _CONTENT_TYPE: Final = b"text/plain; version=1.0.0; charset=utf-8"
 
 
 class Metrics:
-    """One worker's."""
+    """The metrics of one worker."""
 
     def open(self) -> None:
-        """To be called after the fork: from here on, this process has files of its own."""
+        """Creates the files of this process. Must be called after the fork."""
         directory = Path(os.environ[DIRECTORY])
         self._directory = directory
-        _forget_the_dead(directory)
+        _delete_gauges_of_dead_workers(directory)
         prometheus_client.values.ValueClass = prometheus_client.values.MultiProcessValue()  # type: ignore[no-untyped-call] # the library's
         self._requests = Counter("todo_api_requests", "Requests", ["method", "route", "status"], registry=None)
         self._seconds = Histogram(
@@ -65,7 +65,7 @@ class Metrics:
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def request(self, method: str, route: str, status: int, seconds: float, database_seconds: float) -> None:
-        """One answered request. `route` is a template: its values are few."""
+        """Counts one answered request. `route` is the route's template, so it has few values."""
         key = (method, route, status)
         child = self._children.get(key)
         if child is None:
@@ -79,7 +79,7 @@ class Metrics:
             self._database.observe(database_seconds)
 
     def sample(self, size: int, idle: int, limit: int) -> None:
-        """Publishes the events of this worker, and its database connections: open, idle, and how many there may be."""
+        """Publishes this worker's events and its database connections: open, idle, and the limit."""
         in_use = size - idle
         for state, value in (("in_use", in_use), ("idle", idle), ("limit", limit)):
             self._pool.labels(state).set(value)
@@ -90,21 +90,21 @@ class Metrics:
         self._published = events
 
     def text(self) -> bytes:
-        """All workers' metrics in Prometheus's text format."""
+        """The metrics of all workers in Prometheus's text format."""
         registry = CollectorRegistry()
         MultiProcessCollector(registry, str(self._directory))  # type: ignore[no-untyped-call] # untyped in the library
         return generate_latest(registry)
 
 
-def _forget_the_dead(directory: Path) -> None:
-    """A worker that was killed uses no connection: its gauges go. Its counters stay, or the sums would fall."""
+def _delete_gauges_of_dead_workers(directory: Path) -> None:
+    """Deletes the gauges of killed workers: they use no connection. Keeps their counters, so that sums do not fall."""
     for file in directory.glob("gauge_live*_*.db"):
         if not Path("/proc", file.stem.rpartition("_")[2]).exists():
             file.unlink(missing_ok=True)
 
 
-class MetricsPage:
-    """ASGI middleware: `GET /metrics` for whoever has the token."""
+class MetricsMiddleware:
+    """ASGI middleware: answers `GET /metrics` if the request has the token."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, token: str) -> None:
         self.app = app
@@ -116,14 +116,14 @@ class MetricsPage:
             await self.app(scope, receive, send)
             return
         scope["path_template"] = PATH
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        scheme, _, told = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
-        if scheme.lower() != b"bearer" or not secrets.compare_digest(told, self.expected):
+        headers = [value for name, value in scope["headers"] if name == b"authorization"]
+        scheme, _, token = headers[0].partition(b" ") if len(headers) == 1 else (b"", b"", b"")
+        if scheme.lower() != b"bearer" or not secrets.compare_digest(token, self.expected):
             await send_error(send, MetricsTokenNeeded(), {"WWW-Authenticate": 'Bearer realm="metrics"'})
         elif scope["method"] != "GET":
             await send_error(send, MethodNotAllowed(), {"Allow": "GET, HEAD"})
         else:
             body = self.metrics.text()
-            headers = [(b"content-type", _CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            lines = [(b"content-type", _CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
+            await send({"type": "http.response.start", "status": 200, "headers": lines})
             await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,4 +1,4 @@
-"""The layer around all others: one line and one count for each request, whoever answers it."""
+"""The outermost middleware: one log line and one count for each request, even if it is refused before a route."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ from todo_api.observability.metrics import Metrics
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PROBES: Final = frozenset({"/health", "/health/ready", "/metrics"})
 _UNROUTED: Final = "unrouted"
-"""Refused before it reached a route, or there is none. The path itself is in no log: it is the client's to fill."""
+"""The request was refused before routing, or no route matched. The path is not logged: clients choose its text."""
 _TRACEPARENT: Final = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """https://www.w3.org/TR/trace-context/#traceparent-header"""
 _SAMPLE_SECONDS: Final = 1.0
@@ -29,7 +29,7 @@ Trace = Callable[[HTTPScope, str, str, int, RequestContext], None]
 
 
 class Pseudonyms:
-    """Stands for a user in the logs: the same in every worker and replica, and nobody's name without the secret."""
+    """Replaces user ids in logs: equal in every worker and replica, and not reversible without the secret."""
 
     def __init__(self, secret: bytes) -> None:
         self._key = sha256(b"todo-api pseudonyms\0" + secret).digest()
@@ -39,7 +39,7 @@ class Pseudonyms:
 
 
 class ObservabilityMiddleware:
-    """ASGI middleware. What it costs is measured by `benchmarks/micro/observability.py`."""
+    """ASGI middleware. `benchmarks/micro/observability.py` measures its cost."""
 
     def __init__(self, app: ASGIApp, pseudonyms: Pseudonyms, metrics: Metrics | None) -> None:
         self.app = app
@@ -47,13 +47,13 @@ class ObservabilityMiddleware:
         self.metrics = metrics
         self.log = structlog.get_logger().bind()
         self.trace: Trace | None = None
-        """Set when the worker starts, if traces are wanted."""
+        """Set when the worker starts, if traces are exported."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
-        method: str = scope["method"]  # the edge turns HEAD and OPTIONS into something else
+        method: str = scope["method"]  # `ResponseHeadersMiddleware` changes HEAD and OPTIONS
         context = RequestContext()
         request_context.set(context)
         try:
@@ -92,8 +92,8 @@ class ObservabilityMiddleware:
             self.trace(scope, method, route, status, context)
 
 
-class Timed:
-    """ASGI middleware just behind the guard: tells browsers where the time went (https://www.w3.org/TR/server-timing/)."""
+class ServerTimingMiddleware:
+    """ASGI middleware just inside authentication: adds `Server-Timing` (https://www.w3.org/TR/server-timing/)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -116,13 +116,13 @@ class Timed:
 
 def _trace(scope: HTTPScope) -> dict[str, str]:
     for name, value in scope["headers"]:
-        if name == b"traceparent" and (sane := _TRACEPARENT.fullmatch(value)):
-            return {"trace_id": sane[1].decode()}
+        if name == b"traceparent" and (match := _TRACEPARENT.fullmatch(value)):
+            return {"trace_id": match[1].decode()}
     return {}
 
 
 def _server_timing(context: RequestContext, admitted_at: float) -> bytes:
-    """Milliseconds until the answer began."""
+    """The header's value, in milliseconds: until authentication was done, in the database, until the answer began."""
     auth = (admitted_at - context.began_at) * 1000
     total = (perf_counter() - context.began_at) * 1000
     return f"auth;dur={auth:.2f}, db;dur={context.database_seconds * 1000:.2f}, total;dur={total:.2f}".encode()
@@ -130,7 +130,7 @@ def _server_timing(context: RequestContext, admitted_at: float) -> bytes:
 
 @asynccontextmanager
 async def export_traces(observe: ObservabilityMiddleware, endpoint: str | None) -> AsyncIterator[None]:
-    """Sends traces while the block runs. What sends them is imported only then: it is an extra."""
+    """Exports traces while the block runs. Imports `tracing` only then: its libraries are an optional extra."""
     if endpoint is None:
         yield
         return
@@ -147,7 +147,10 @@ async def export_traces(observe: ObservabilityMiddleware, endpoint: str | None) 
 async def publish_metrics(
     metrics: Metrics | None, connections: Callable[[], tuple[int, int, int]]
 ) -> AsyncIterator[None]:
-    """Publishes the pool and the events of this worker each second while the block runs, and at its end."""
+    """Publishes this worker's pool and events each second while the block runs, and at its end.
+
+    `connections` gives the open and idle connections, and the limit.
+    """
     if metrics is None:
         yield
         return

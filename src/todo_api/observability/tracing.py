@@ -1,6 +1,6 @@
 """OpenTelemetry traces: the extra `tracing`, imported only when OTEL_EXPORTER_OTLP_ENDPOINT is set.
 
-A request's spans are made when it is over, from what was noted anyway, so that nothing happens on its way.
+The spans of a request are made after it, from its `RequestContext`, so that tracing adds no work to the request itself.
 """
 
 import time
@@ -21,7 +21,7 @@ _CONTEXT: Final = TraceContextTextMapPropagator()
 
 
 class Tracing:
-    """One worker's, to be made after the fork: it has a thread that sends."""
+    """The exporter of one worker. Must be created after the fork: it starts a thread."""
 
     def __init__(self, endpoint: str) -> None:
         resource = Resource.create({"service.name": "todo-api", "service.version": __version__})
@@ -30,7 +30,7 @@ class Tracing:
         self._tracer = self._provider.get_tracer("todo-api", __version__)
 
     def __call__(self, scope: HTTPScope, method: str, route: str, status: int, context: RequestContext) -> None:
-        """One request that was answered just now. https://opentelemetry.io/docs/specs/semconv/http/http-spans/"""
+        """Exports a request that was answered just now. https://opentelemetry.io/docs/specs/semconv/http/http-spans/"""
         offset = time.time() - time.perf_counter()
         carrier = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"}
         span = self._tracer.start_span(
@@ -59,7 +59,7 @@ class Tracing:
         span.end()
 
     def close(self) -> None:
-        """Sends what is left."""
+        """Sends the remaining spans. Blocks."""
         self._provider.shutdown()
 
 

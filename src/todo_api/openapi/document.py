@@ -1,7 +1,7 @@
 """The OpenAPI document and its page.
 
-The framework's document is corrected where it does not tell the truth: it drops the constraints of list items, closed
-objects and struct docstrings, and knows errors of another shape. msgspec's own schemas say it all.
+Litestar's document is corrected where it is wrong: it drops the constraints of list items, `additionalProperties:
+false` and docstrings of Structs, and describes errors of another shape. msgspec's own schemas have all of these.
 """
 
 from collections.abc import Iterable, Iterator
@@ -54,7 +54,7 @@ def document(app: Litestar) -> Document:
     doc["components"]["headers"] = {
         name: {"schema": {"type": "string"}, "description": text} for name, text in sorted(texts.items())
     }
-    _measure_trimmed(doc["components"]["schemas"])
+    _describe_trimmed(doc["components"]["schemas"])
     for path, item in doc["paths"].items():
         for operation in item.values():
             handler = handlers[operation["operationId"]]
@@ -102,7 +102,7 @@ def _structs(annotation: Any) -> Iterator[type[msgspec.Struct]]:
 
 
 def _extra_responses(handler: HTTPRouteHandler) -> list[ApiError]:
-    """Those that this operation alone knows."""
+    """The errors that only this operation has."""
     extra_responses: list[ApiError] = handler.opt.get("extra_responses", [])
     return extra_responses
 
@@ -111,8 +111,8 @@ def _header_parameter(name: str) -> Document:
     return {"name": name, "in": "header", "required": False, **PARAMETERS[name]}
 
 
-def _measure_trimmed(schema: Any) -> None:
-    """JSON Schema cannot say that a length is that without white space around, but a pattern can."""
+def _describe_trimmed(schema: Any) -> None:
+    """Replaces the lengths of trimmed texts by a pattern: JSON Schema has no length without surrounding white space."""
     if isinstance(schema, dict):
         if schema.pop("x-trimmed", False):
             between = schema.pop("maxLength") - schema.pop("minLength") - 1
@@ -121,7 +121,7 @@ def _measure_trimmed(schema: Any) -> None:
         schema = list(schema.values())
     if isinstance(schema, list):
         for part in schema:
-            _measure_trimmed(part)
+            _describe_trimmed(part)
 
 
 def _path_parameter(name: str) -> Document:

@@ -1,7 +1,7 @@
-"""The page that shows the OpenAPI document: Scalar, one version of it, and no other script.
+"""The page that shows the OpenAPI document: one pinned version of Scalar and no other script.
 
-`scripts/fetch-scalar` reads VERSION and INTEGRITY and leaves the script beside this module; it is never committed.
-Where it was not fetched, the browser gets the same bytes from a CDN.
+`scripts/fetch-scalar` reads VERSION and INTEGRITY and stores the script beside this module; it is never committed. If
+it is not there, the browser gets the same bytes from a CDN.
 """
 
 from html import escape
@@ -28,7 +28,7 @@ _OPTIONS: Final = {
     "telemetry": False,
     "withDefaultFonts": False,
 }
-"""Nothing of Scalar's talks to its makers; the policy would not let it."""
+"""Turns off all of Scalar's connections to its makers. The page's Content-Security-Policy would block them too."""
 _PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
@@ -46,7 +46,10 @@ _PAGE: Final = """<!doctype html>
 
 
 def policy(*, own: bool) -> str:
-    """Of the page, and in passing of the document beside it."""
+    """The Content-Security-Policy of the page; the document beside it has it as well.
+
+    `own`: the script is stored here, not on the CDN.
+    """
     return (
         f"default-src 'none'; script-src {"'self'" if own else _CDN}; style-src 'unsafe-inline'; "
         "img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -55,13 +58,13 @@ def policy(*, own: bool) -> str:
 
 
 def page(*, own: bool) -> str:
-    """Without the inline scripts of the framework's own, which a policy would have to allow."""
+    """The HTML. Litestar's own page has inline scripts, which the policy would have to allow."""
     options = escape(msgspec.json.encode(_OPTIONS).decode())
     return _PAGE.format(options=options, source=_OWN if own else _CDN, integrity=INTEGRITY)
 
 
 def docs_router() -> Router:
-    """For the framework's own documents below `/docs`."""
+    """The router for Litestar's documents below `/docs`."""
     headers = {"Content-Security-Policy": policy(own=SCRIPT.exists())}
     return Router("/docs", route_handlers=[], include_in_schema=False, response_headers=headers)
 

@@ -1,4 +1,4 @@
-"""What goes over the wire."""
+"""Structs of requests and responses."""
 
 from typing import Annotated, ClassVar
 
@@ -6,14 +6,14 @@ from msgspec import Meta, Struct
 
 
 class TagWithUsage(Struct, frozen=True):
-    """A tag that at least one task carries."""
+    """A tag of at least one task."""
 
     name: str
-    usage_count: Annotated[int, Meta(ge=1, description="Tasks that carry it.")]
+    usage_count: Annotated[int, Meta(ge=1, description="Number of tasks with this tag.")]
 
 
 class TagQuery(Struct, frozen=True, kw_only=True):
-    """Parameters of the tags."""
+    """Query parameters of the list of tags."""
 
     trimmed: ClassVar[frozenset[str]] = frozenset({"search"})
 
@@ -22,7 +22,7 @@ class TagQuery(Struct, frozen=True, kw_only=True):
         Meta(
             max_length=50,
             pattern=r"^[^\x00]*$",
-            description="What the names begin with, without regard to case. No character is special.",
+            description="Start of the names, without regard to case. No character is special.",
         ),
     ] = ""
-    limit: Annotated[int, Meta(ge=1, le=1000, description="Tags at the most.")] = 1000
+    limit: Annotated[int, Meta(ge=1, le=1000, description="Maximum number of tags.")] = 1000

@@ -23,11 +23,11 @@ from todo_api.openapi.document import error_responses
 _LIST = """
 Filters combine with AND. Without any, the newest tasks come first.
 
-Pages are walked by `cursor`: send the `next_cursor` of a page, with the same filters and sort, until it is null. No
-task that keeps its place in the order is skipped or repeated, whatever is created, changed or deleted meanwhile, and
-every page costs the same; a task whose sort key changes is met where it then is. A cursor is good for its user,
-filters and sort only, and is 400 elsewhere; `limit` and `with_total` may change. Pages by `offset` shift when tasks
-come and go.
+To read all pages, send the `next_cursor` of each page as `cursor`, with the same filters and sort, until it is null. A
+task that keeps its place in the order is neither skipped nor repeated while others are created, changed or deleted, and
+every page costs the same. A task whose sort key changes appears at its new place. A cursor is valid only for its user,
+filters and sort, otherwise the answer is 400; `limit` and `with_total` may change. Pages by `offset` shift when tasks
+are created or deleted.
 """.strip()
 
 _UUID_CHARACTERS: Final = 36
@@ -42,7 +42,7 @@ def _list(request: StrictRequest) -> TaskList:
 
 
 def _id(task_id: str) -> UUID:
-    """An id that cannot be one is an id that does not exist."""
+    """`task_id` as a UUID. A malformed id is an unknown id: 404."""
     if len(task_id) != _UUID_CHARACTERS:
         raise TaskNotFound
     try:
@@ -117,7 +117,7 @@ class TaskController(Controller):
         "/{task_id:str}",
         operation_id="updateTask",
         summary="Change a task",
-        description="What is left out stays as it is. A body that changes nothing leaves `version` alone.",
+        description="Fields that are left out stay as they are. A body that changes nothing does not change `version`.",
         responses=error_responses(400, 401, 403, 404),
         headers=["If-Match"],
         extra_responses=[STALE],
@@ -134,7 +134,7 @@ class TaskController(Controller):
         "/{task_id:str}",
         operation_id="putTask",
         summary="Change a task",
-        description="The same as PATCH: what is left out stays as it is.",
+        description="The same as PATCH: fields that are left out stay as they are.",
         responses=error_responses(400, 401, 403, 404),
         headers=["If-Match"],
         extra_responses=[STALE],
@@ -161,7 +161,7 @@ class TaskController(Controller):
     @patch(
         "/{task_id:str}/complete",
         operation_id="toggleTaskCompletion",
-        summary="Complete a task, or take that back",
+        summary="Complete a task, or reopen it",
         description="Without a body it toggles. With a body it sets, so that a retry is safe.",
         responses=error_responses(400, 401, 403, 404),
         headers=["If-Match"],
@@ -173,7 +173,7 @@ class TaskController(Controller):
         request: StrictRequest,
         data: JSONBody[Completion | None] = None,
     ) -> JsonResponse[Task]:
-        meant = versions_to_match(request.scope)
+        if_match = versions_to_match(request.scope)
         if data is None:
-            return _one(await _tasks(request).toggle(_id(task_id), meant))
-        return _one(await _tasks(request).change(_id(task_id), TaskUpdate(completed=data.completed), meant))
+            return _one(await _tasks(request).toggle(_id(task_id), if_match))
+        return _one(await _tasks(request).change(_id(task_id), TaskUpdate(completed=data.completed), if_match))

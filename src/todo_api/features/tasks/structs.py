@@ -1,4 +1,4 @@
-"""What goes over the wire."""
+"""Structs of requests and responses."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
@@ -12,7 +12,7 @@ from todo_api.errors import StaleVersion
 Priority = Literal["High", "Medium", "Low"]
 Field = Literal["title", "description", "completed", "priority", "due_date", "tags"]
 FIELDS: Final[tuple[Field, ...]] = get_args(Field)
-"""What a client can change. Their order is stored (`tasks.field_versions`): new ones go to the end."""
+"""The fields that a client can change. Their order is stored (`tasks.field_versions`): append new ones."""
 Instant = Annotated[datetime, Meta(tz=True)]
 NO_NUL = r"^[^\x00]*$"
 NOT_BLANK = r"^[^\x00]*[^\s\x00][^\x00]*$"
@@ -24,7 +24,7 @@ Title = Annotated[
         max_length=200,
         pattern=NOT_BLANK,
         extra_json_schema={"x-trimmed": True},
-        description="White space around it is dropped, and does not count.",
+        description="Surrounding white space is removed and does not count.",
         examples=["Buy milk"],
     ),
 ]
@@ -36,17 +36,17 @@ TagName = Annotated[
         max_length=50,
         pattern=NOT_BLANK,
         extra_json_schema={"x-trimmed": True},
-        description="Case-sensitive. White space around it is dropped, and does not count.",
+        description="Case-sensitive. Surrounding white space is removed and does not count.",
         examples=["shopping"],
     ),
 ]
-Tags = Annotated[list[TagName], Meta(max_length=20, description="Duplicates collapse.")]
+Tags = Annotated[list[TagName], Meta(max_length=20, description="Duplicates are removed.")]
 
 
 class Task(Struct, frozen=True, gc=False, kw_only=False):
-    """A task, as every answer carries it."""
+    """A task, as in every answer."""
 
-    id: Annotated[UUID, Meta(description="Version 4, made by the server.")]
+    id: Annotated[UUID, Meta(description="A UUID of version 4, made by the server.")]
     user_id: str
     title: str
     description: str | None
@@ -57,7 +57,7 @@ class Task(Struct, frozen=True, gc=False, kw_only=False):
     completed_at: Instant | None
     created_at: Instant
     updated_at: Instant
-    version: Annotated[int, Meta(ge=1, description="Starts at 1, one more with each change.")]
+    version: Annotated[int, Meta(ge=1, description="Starts at 1 and grows by 1 with each change.")]
 
 
 class StaleTask(Struct, frozen=True):
@@ -67,9 +67,9 @@ class StaleTask(Struct, frozen=True):
     changed: Annotated[
         list[Field],
         Meta(
-            description="The fields that were changed since the version that If-Match names (the newest of several), "
-            "those that were changed back included: the others are as they were, so a client that changes only those "
-            "may send its change again for the current version. All fields where the task never had such a version."
+            description="The fields that were changed since the version in If-Match (the newest of several), even if "
+            "they were changed back. The other fields are as they were, so a client that changes only those may send "
+            "its change again for the current version. All fields if the task never had that version."
         ),
     ]
     detail: str = StaleVersion.detail
@@ -88,11 +88,11 @@ class TaskCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     tags: Tags = []
 
     def __post_init__(self) -> None:
-        _tidy(self)
+        _normalize(self)
 
 
 class TaskUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Changes to a task. What is left out stays as it is; null clears `description` and `due_date`."""
+    """Changes to a task. Fields that are left out stay as they are; null clears `description` and `due_date`."""
 
     trimmed: ClassVar[frozenset[str]] = frozenset({"title", "tags"})
 
@@ -104,14 +104,15 @@ class TaskUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tags: Annotated[Tags | UnsetType, Meta(description="Replaces the whole list.")] = UNSET
 
     def __post_init__(self) -> None:
-        _tidy(self)
+        _normalize(self)
 
     def sent(self) -> dict[str, Any]:
+        """The fields that the client sent, with their values."""
         return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
 
 
 class Completion(Struct, frozen=True, forbid_unknown_fields=True):
-    """What `complete` sets. Without a body it toggles."""
+    """Body of `toggleTaskCompletion`: the value to set. Without a body it toggles."""
 
     completed: bool
 
@@ -119,16 +120,18 @@ class Completion(Struct, frozen=True, forbid_unknown_fields=True):
 class TaskPage(Struct, frozen=True):
     data: list[Task]
     total: Annotated[
-        int | None, Meta(description="All matches, also on a page past the end; null when they were not counted.")
+        int | None,
+        Meta(description="Number of all matches, also on a page past the end; null if they were not counted."),
     ]
     limit: int
-    offset: Annotated[int, Meta(description="As asked for; 0 with a cursor.")]
+    offset: Annotated[int, Meta(description="The requested offset; 0 with a cursor.")]
     next_cursor: Annotated[
         str | None, Meta(description="Opaque: the `cursor` of the next page. Null on the last page.")
     ]
 
 
-def _tidy(body: TaskCreate | TaskUpdate) -> None:
+def _normalize(body: TaskCreate | TaskUpdate) -> None:
+    """Trims title and tags; sorts the tags and removes duplicates."""
     if isinstance(body.title, str):
         force_setattr(body, "title", body.title.strip())
     if isinstance(body.tags, list):
