@@ -1,0 +1,283 @@
+"""The own connection pool against asyncpg's: CPU time of the client process, `python -m benchmarks.micro.pools`.
+
+Both pools hold connections to the same embedded PostgreSQL and take turns within each round, so a ratio compares
+neighbours in time. The first table is one statement by key; the second is a whole `get`: the ASGI app of `create_app`
+on uvloop, without the HTTP server. The run takes one to five minutes.
+
+asyncpg's pool runs as cheaply as it can: no reset query, no timer for idle connections. `with a time limit` passes
+`timeout` to `acquire`, as a deadline needs. `without` passes none: a lower bound that the service could not use.
+"""
+
+import asyncio
+import statistics
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
+from time import process_time
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import uvloop
+from alembic import command as alembic
+from litestar import Litestar
+
+from tests.support.client import token_for
+from tests.support.service import SECRET
+from todo_api.app import create_app
+from todo_api.cli.embedded_postgres import embedded_postgres
+from todo_api.config.settings import load_settings
+from todo_api.db.connection import Connection
+from todo_api.db.database import Database
+from todo_api.db.migrations import alembic_config
+from todo_api.db.pool import Pool
+from todo_api.db.statement import Statement
+from todo_api.db.url import connect_arguments
+from todo_api.features.tasks import statements
+from todo_api.observability import logs
+
+ROUNDS: Final = 25
+REQUESTS: Final = 300
+"""Of each variant in each round."""
+MOST_SECONDS: Final = 75
+"""For one table: on a busy machine it has fewer rounds."""
+SIZE: Final = 15
+ME: Final = "ann"
+OWN, LIMITED, UNLIMITED = "own pool", "asyncpg.Pool, with a time limit", "asyncpg.Pool, without"
+SECONDS: Final = 4.4
+
+Call = Callable[[], Awaitable[Any]]
+
+
+class NeverReset(Connection):
+    """Released without a reset query."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class LibraryPool:
+    """asyncpg's pool under the names that `CheckedPool` calls, and with the connection itself in the proxy's place."""
+
+    def __init__(self, pool: asyncpg.Pool, *, limited: bool) -> None:
+        self._pool = pool
+        self._limited = limited
+
+    async def acquire(self, deadline: float) -> Connection:
+        seconds = deadline - asyncio.get_running_loop().time() if self._limited else None
+        proxy = await self._pool.acquire(timeout=seconds)
+        connection: Connection = proxy._con
+        return connection
+
+    async def release(self, connection: Connection) -> None:
+        await self._pool.release(connection._proxy)
+
+    def close_idle(self, _: float) -> None:
+        """Nothing is idle for long here."""
+
+    async def close(self, _: float) -> None:
+        await self._pool.close()
+
+
+class LibraryDatabase(Database):
+    """`Database._fetch` where giving a connection back has to be awaited; all else is the same."""
+
+    def __init__(self, url: str, pool: LibraryPool) -> None:
+        super().__init__(url, pool_size=SIZE, max_overflow=0)
+        self._library = pool
+        self._connections.pool = pool  # type: ignore[assignment]  # it has what a fetch calls
+
+    async def _fetch(
+        self, statement: Statement, values: Mapping[str, Any], deadline: float, *, first: bool
+    ) -> list[asyncpg.Record]:
+        loop = asyncio.get_running_loop()
+        connection = await self._connections.acquire(deadline - 0.2, validate_after=1e9, skip_check_within=1.0)
+        try:
+            limit = deadline - loop.time()
+            rows: list[asyncpg.Record] = await connection.fetch(
+                statement.sql,
+                *[values[name] for name in statement.names],
+                timeout=min(limit, 2.0) if first else limit,
+            )
+        except BaseException:
+            connection.terminate()
+            raise
+        connection.succeeded()
+        self._connections.health.succeeded()
+        await self._library.release(connection)
+        return rows
+
+
+async def library_pool(url: str, *, limited: bool) -> LibraryPool:
+    pool = await asyncpg.create_pool(
+        **connect_arguments(url),
+        min_size=0,
+        max_size=SIZE,
+        max_inactive_connection_lifetime=0,
+        connection_class=NeverReset,
+    )
+    return LibraryPool(pool, limited=limited)
+
+
+async def microseconds(call: Call, at_once: int) -> float:
+    async def several() -> None:
+        for _ in range(REQUESTS // at_once):
+            await call()
+
+    began = process_time()
+    await asyncio.gather(*(several() for _ in range(at_once)))
+    return (process_time() - began) / (REQUESTS // at_once * at_once) * 1e6
+
+
+async def compare(what: str, variants: dict[str, Call], at_once: int) -> None:
+    """Prints, for each variant, µs a call and the share of it that the first variant saves."""
+    took: dict[str, list[float]] = {name: [] for name in variants}
+    loop = asyncio.get_running_loop()
+    end = loop.time() + MOST_SECONDS
+    for turn in range(ROUNDS + 2):
+        if loop.time() > end:
+            break
+        for name in list(variants)[:: 1 if turn % 2 else -1]:
+            microseconds_each = await microseconds(variants[name], at_once)
+            if turn >= 2:
+                took[name].append(microseconds_each)
+    print(f"\n{what}, {at_once} at once; medians of {len(took[OWN])} rounds (range)")
+    print(f"{'':34}{'CPU µs':>20}{'own pool saves µs':>26}{'own pool saves %':>24}")
+    (_, own), *_ = took.items()
+    for name, each in took.items():
+        saved = [theirs - ours for theirs, ours in zip(each, own, strict=True)]
+        share = [difference / theirs * 100 for difference, theirs in zip(saved, each, strict=True)]
+        cells = "".join(f"{spread(values):>25}" for values in (saved, share)) if name != OWN else ""
+        print(f"{name:34}{spread(each):>20}{cells}", flush=True)
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+
+
+async def one_statement(url: str, task_id: UUID) -> None:
+    sql, names = statements.GET.sql, statements.GET.names
+    arguments = [{"me": ME, "id": task_id}[name] for name in names]
+    connect = partial(asyncpg.connect, **connect_arguments(url), connection_class=Connection)
+    bare: asyncpg.Connection = await connect()
+    pool = Pool(connect, SIZE)
+    libraries = {name: await library_pool(url, limited=name == LIMITED) for name in (LIMITED, UNLIMITED)}
+    loop = asyncio.get_running_loop()
+
+    async def own() -> None:
+        connection = await pool.acquire(loop.time() + SECONDS)
+        assert len(await connection.fetch(sql, *arguments, timeout=SECONDS)) == 1
+        pool.release(connection)
+
+    async def library(through: LibraryPool) -> None:
+        connection = await through.acquire(loop.time() + SECONDS)
+        assert len(await connection.fetch(sql, *arguments, timeout=SECONDS)) == 1
+        await through.release(connection)
+
+    async def no_pool() -> None:
+        assert len(await bare.fetch(sql, *arguments, timeout=SECONDS)) == 1
+
+    through = {name: partial(library, each) for name, each in libraries.items()}
+    await compare("one statement by key", {OWN: own, "one connection, no pool": no_pool, **through}, 1)
+    await compare("one statement by key", {OWN: own, **through}, SIZE)
+    await bare.close()
+    for each in (pool, *libraries.values()):
+        await each.close(1)
+
+
+async def created(url: str) -> UUID:
+    connection = await asyncpg.connect(**connect_arguments(url))
+    task_id: UUID = await connection.fetchval(
+        "insert into tasks (user_id, id, title, priority, title_folded, description_folded)"
+        " values ($1, gen_random_uuid(), 'Buy milk', 2, 'buy milk', '') returning id",
+        ME,
+    )
+    await connection.close()
+    return task_id
+
+
+def getting(app: Litestar, task_id: UUID) -> Call:
+    """One `get` through the app, as the server would hand it over."""
+    headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {token_for(ME)}".encode())]
+    path = f"/api/{ME}/tasks/{task_id}"
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        assert message.get("status", 200) == 200, message
+
+    async def get() -> None:
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": "",
+            "query_string": b"",
+            "headers": headers,
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 8000),
+            "state": {},
+        }
+        await app(scope, receive, send)  # type: ignore[arg-type]  # as loosely typed as a server's
+
+    return get
+
+
+async def whole_get(url: str, task_id: UUID) -> None:
+    settings = load_settings(
+        {
+            "DATABASE_URL": url,
+            "BETTER_AUTH_SECRET": SECRET,
+            "LOG_LEVEL": "WARNING",
+            "RATE_LIMIT": "off",
+            "DB_POOL_SIZE": str(SIZE),
+            "DB_MAX_OVERFLOW": "0",
+        },
+        Path(),
+    )
+    logs.configure(settings)
+    app = create_app(settings)
+    async with app.lifespan():
+        own = app.state.database
+        databases = {OWN: own}
+        for name in (LIMITED, UNLIMITED):
+            databases[name] = LibraryDatabase(url, await library_pool(url, limited=name == LIMITED))
+        get = getting(app, task_id)
+
+        async def through(database: Database) -> None:
+            app.state.database = database
+            await get()
+
+        calls = {name: partial(through, database) for name, database in databases.items()}
+        await compare("a whole get, app without server", calls, 1)
+        await compare("a whole get, app without server", calls, SIZE)
+        app.state.database = own
+        for name in (LIMITED, UNLIMITED):
+            await databases[name].close()
+
+
+async def measure(url: str) -> None:
+    task_id = await created(url)
+    await one_statement(url, task_id)
+    await whole_get(url, task_id)
+
+
+def main() -> None:
+    print(f"Python {sys.version.split()[0]}, asyncpg {asyncpg.__version__}, uvloop {uvloop.__version__}")
+    with tempfile.TemporaryDirectory(prefix="todo-api-") as home:
+        Path(home).chmod(0o755)
+        with embedded_postgres(Path(home), {"fsync": "off"}) as url:
+            alembic.upgrade(alembic_config(url), "head")
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(asyncio.wait_for(measure(url), 330))
+
+
+if __name__ == "__main__":
+    main()
