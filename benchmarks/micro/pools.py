@@ -1,8 +1,8 @@
 """The own connection pool against asyncpg's: CPU time of the client process, `python -m benchmarks.micro.pools`.
 
 Both pools hold connections to the same embedded PostgreSQL and take turns within each round, so a ratio compares
-neighbours in time. The first table is one statement by key; the second is a whole `get`: the ASGI app of `create_app`
-on uvloop, without the HTTP server. The run takes one to five minutes.
+neighbours in time. A whole `get` goes through the ASGI app of `create_app`, without the HTTP server. The event loop is
+uvloop, as in production. The run takes one to five minutes.
 
 asyncpg's pool runs as cheaply as it can: no reset query, no timer for idle connections. `with a time limit` passes
 `timeout` to `acquire`, as a deadline needs. `without` passes none: a lower bound that the service could not use.
@@ -33,15 +33,18 @@ from todo_api.db.connection import Connection
 from todo_api.db.database import Database
 from todo_api.db.migrations import alembic_config
 from todo_api.db.pool import Pool
+from todo_api.db.session import UserSession
 from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
 from todo_api.features.tasks import statements
+from todo_api.features.tasks.repository import TaskRepository
+from todo_api.features.tasks.structs import TaskCreate
 from todo_api.observability import logs
 
 ROUNDS: Final = 25
-REQUESTS: Final = 300
+REQUESTS: Final = 600
 """Of each variant in each round."""
-MOST_SECONDS: Final = 75
+MOST_SECONDS: Final = 70
 """For one table: on a busy machine it has fewer rounds."""
 SIZE: Final = 15
 ME: Final = "ann"
@@ -161,7 +164,6 @@ async def one_statement(url: str, task_id: UUID) -> None:
     sql, names = statements.GET.sql, statements.GET.names
     arguments = [{"me": ME, "id": task_id}[name] for name in names]
     connect = partial(asyncpg.connect, **connect_arguments(url), connection_class=Connection)
-    bare: asyncpg.Connection = await connect()
     pool = Pool(connect, SIZE)
     libraries = {name: await library_pool(url, limited=name == LIMITED) for name in (LIMITED, UNLIMITED)}
     loop = asyncio.get_running_loop()
@@ -176,25 +178,26 @@ async def one_statement(url: str, task_id: UUID) -> None:
         assert len(await connection.fetch(sql, *arguments, timeout=SECONDS)) == 1
         await through.release(connection)
 
-    async def no_pool() -> None:
-        assert len(await bare.fetch(sql, *arguments, timeout=SECONDS)) == 1
+    async def own_alone() -> None:
+        pool.release(await pool.acquire(loop.time() + SECONDS))
 
+    async def library_alone(through: LibraryPool) -> None:
+        await through.release(await through.acquire(loop.time() + SECONDS))
+
+    alone = {name: partial(library_alone, each) for name, each in libraries.items()}
+    await compare("acquire and release, no statement", {OWN: own_alone, **alone}, 1)
     through = {name: partial(library, each) for name, each in libraries.items()}
-    await compare("one statement by key", {OWN: own, "one connection, no pool": no_pool, **through}, 1)
+    await compare("one statement by key", {OWN: own, **through}, 1)
     await compare("one statement by key", {OWN: own, **through}, SIZE)
-    await bare.close()
     for each in (pool, *libraries.values()):
         await each.close(1)
 
 
 async def created(url: str) -> UUID:
-    connection = await asyncpg.connect(**connect_arguments(url))
-    task_id: UUID = await connection.fetchval(
-        "insert into tasks (user_id, id, title, priority, title_folded, description_folded)"
-        " values ($1, gen_random_uuid(), 'Buy milk', 2, 'buy milk', '') returning id",
-        ME,
-    )
-    await connection.close()
+    database = Database(url, pool_size=1, max_overflow=0)
+    await database.open()
+    task_id = (await TaskRepository(UserSession(database, ME)).create(TaskCreate(title="Buy milk"))).task.id
+    await database.close()
     return task_id
 
 
@@ -210,38 +213,17 @@ def getting(app: Litestar, task_id: UUID) -> Call:
         assert message.get("status", 200) == 200, message
 
     async def get() -> None:
-        scope: dict[str, Any] = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": "GET",
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "root_path": "",
-            "query_string": b"",
-            "headers": headers,
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 8000),
-            "state": {},
-        }
+        scope: dict[str, Any] = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http"}
+        scope |= {"path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": headers}
+        scope |= {"asgi": {"version": "3.0"}, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {}}
         await app(scope, receive, send)  # type: ignore[arg-type]  # as loosely typed as a server's
 
     return get
 
 
 async def whole_get(url: str, task_id: UUID) -> None:
-    settings = load_settings(
-        {
-            "DATABASE_URL": url,
-            "BETTER_AUTH_SECRET": SECRET,
-            "LOG_LEVEL": "WARNING",
-            "RATE_LIMIT": "off",
-            "DB_POOL_SIZE": str(SIZE),
-            "DB_MAX_OVERFLOW": "0",
-        },
-        Path(),
-    )
+    environment = {"DATABASE_URL": url, "BETTER_AUTH_SECRET": SECRET, "LOG_LEVEL": "WARNING", "RATE_LIMIT": "off"}
+    settings = load_settings(environment | {"DB_POOL_SIZE": str(SIZE), "DB_MAX_OVERFLOW": "0"}, Path())
     logs.configure(settings)
     app = create_app(settings)
     async with app.lifespan():

@@ -1,6 +1,6 @@
-"""The only door to a user's rows: every statement that starts here is born with `user_id = :me`.
+"""Statements about one user's rows: each one that begins here contains `user_id = :me`.
 
-Features do not import SQLAlchemy's own select, insert, update and delete; a lint rule says so (pyproject.toml).
+Features do not import SQLAlchemy's own select, insert, update and delete; a lint rule refuses it (pyproject.toml).
 """
 
 from collections.abc import Awaitable, Mapping
@@ -36,22 +36,22 @@ ME: Final = bindparam("me", type_=Text)
 
 
 def select_owned(table: Table, *columns: ColumnElement[Any]) -> Select[Any]:
-    """My rows of `table`: all columns unless some are named."""
+    """The user's rows of `table`: all columns unless some are named."""
     return select(*(columns or table.c)).where(table.c.user_id == ME)
 
 
 def insert_owned(table: Table, values: Mapping[str, Any]) -> Insert:
-    """A new row of mine."""
+    """A new row of the user."""
     return insert(table).values(user_id=ME, **values)
 
 
 def insert_owned_from(table: Table, values: Mapping[str, ColumnElement[Any]], *sources: FromClause) -> Insert:
-    """A new row of mine for each row of `sources`."""
+    """A new row of the user for each row of `sources`."""
     return insert(table).from_select(["user_id", *values], select(ME, *values.values()).select_from(*sources))
 
 
 def insert_missing(table: Table, values: Mapping[str, ColumnElement[Any]], *sources: FromClause) -> Insert:
-    """A new row of mine for each row of `sources`, but those that are there already."""
+    """As `insert_owned_from`, without the rows that exist already."""
     return insert_owned_from(table, values, *sources).on_conflict_do_nothing()
 
 
@@ -75,7 +75,7 @@ def select_from(step: FromClause, *columns: ColumnElement[Any]) -> Select[Any]:
 
 
 def once(value: ColumnElement[Any]) -> ScalarSelect[Any]:
-    """`value`, worked out once for the statement, not for each row."""
+    """`value`, computed once for the statement instead of once for each row."""
     return select(value).scalar_subquery()
 
 
