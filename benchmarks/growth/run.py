@@ -28,6 +28,7 @@ from benchmarks.micro.listing import OneConnection, cpu_of
 from tests.support.performance_page import load_average, machine, write_part
 from todo_api.cli.seed import seed_user
 from todo_api.db.database import Database
+from todo_api.db.session import UserSession
 from todo_api.db.url import connect_arguments
 from todo_api.features.tags.repository import TagRepository
 from todo_api.features.tags.structs import TagQuery
@@ -58,11 +59,11 @@ _TASKS_A_SECOND: Final = 13_000
 
 class Person:
     def __init__(self, connection: asyncpg.Connection, me: str) -> None:
-        database = cast("Database", OneConnection(connection))
+        session = UserSession(cast("Database", OneConnection(connection)), me)
         self.me = me
-        self.lists = TaskList(database, me)
-        self.tags = TagRepository(database, me)
-        self.tasks = TaskRepository(database, me)
+        self.lists = TaskList(session)
+        self.tags = TagRepository(session)
+        self.tasks = TaskRepository(session)
         self.cursor = ""
         self.ids: Iterator[UUID] = iter(())
         self.created: list[UUID] = []

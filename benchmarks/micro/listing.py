@@ -26,6 +26,7 @@ from benchmarks.micro.listing_data import NEIGHBOURS, SIZES, TAGS, seed
 from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.db.database import Database
 from todo_api.db.migrations import alembic_config
+from todo_api.db.session import UserSession
 from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
 from todo_api.features.tags.repository import TagRepository
@@ -133,9 +134,8 @@ async def lists_table(connection: asyncpg.Connection) -> list[str]:
     cpu = cpu_of(connection)
     for size in SIZES:
         through = OneConnection(connection)
-        database = cast("Database", through)
-        user = f"user{size}"
-        for name, call in (await calls(TaskList(database, user), TagRepository(database, user), size)).items():
+        session = UserSession(cast("Database", through), f"user{size}")
+        for name, call in (await calls(TaskList(session), TagRepository(session), size)).items():
             p50, p95, used = await timed(call, cpu)
             looked_at, buffers = await through.rows_read()
             lines.append(f"| {name} | {size:,} | {p50:.2f} | {p95:.2f} | {used:.2f} | {looked_at:,} | {buffers:,} |")
@@ -145,7 +145,7 @@ async def lists_table(connection: asyncpg.Connection) -> list[str]:
 
 async def writes(connection: asyncpg.Connection) -> str:
     """CPU time and WAL of creating and of completing a task."""
-    repository = TaskRepository(cast("Database", OneConnection(connection)), "neighbour7")
+    repository = TaskRepository(UserSession(cast("Database", OneConnection(connection)), "neighbour7"))
     task = TaskCreate(title="Buy milk and bread for the week", description="The fresh one " * 8, tags=TAGS[:2])
     ids: list[UUID] = []
     cpu = cpu_of(connection)

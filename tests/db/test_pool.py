@@ -1,4 +1,4 @@
-"""The pool lends each connection once, loses none, and keeps no place for what has ended."""
+"""The pool gives each connection to one caller at a time, loses none, and replaces closed ones."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ def connect(database_url: str) -> Connect:
     return connecting_to(database_url)
 
 
-def test_who_waits_longest_is_next_and_who_gave_up_is_passed_over(connect: Connect) -> None:
+def test_the_longest_waiting_caller_is_next_and_a_cancelled_one_is_skipped(connect: Connect) -> None:
     async def story() -> None:
         pool = Pool(connect, 1)
         only = await pool.acquire(soon())
@@ -50,7 +50,7 @@ def test_who_waits_longest_is_next_and_who_gave_up_is_passed_over(connect: Conne
     asyncio.run(story())
 
 
-def test_what_is_given_in_the_moment_of_giving_up_is_not_lost(connect: Connect) -> None:
+def test_a_connection_that_arrives_together_with_a_cancellation_is_not_lost(connect: Connect) -> None:
     async def story() -> None:
         pool = Pool(connect, 1)
         only = await pool.acquire(soon())
@@ -81,7 +81,7 @@ def test_nobody_waits_beyond_the_deadline(connect: Connect) -> None:
     asyncio.run(story())
 
 
-def test_who_cannot_connect_is_not_told_that_all_are_lent() -> None:
+def test_a_failure_to_connect_is_not_reported_as_an_exhausted_pool() -> None:
     async def never() -> Connection:
         await asyncio.Event().wait()
         raise AssertionError
@@ -96,7 +96,7 @@ def test_who_cannot_connect_is_not_told_that_all_are_lent() -> None:
     asyncio.run(story())
 
 
-def test_who_is_cancelled_while_connecting_leaves_the_place(connect: Connect) -> None:
+def test_a_caller_that_is_cancelled_while_connecting_frees_its_slot(connect: Connect) -> None:
     async def story() -> None:
         pool = Pool(connect, 1)
         first, second = (asyncio.create_task(pool.acquire(soon())) for _ in range(2))
@@ -109,7 +109,7 @@ def test_who_is_cancelled_while_connecting_leaves_the_place(connect: Connect) ->
     asyncio.run(story())
 
 
-def test_the_place_of_what_ended_or_could_not_be_made_goes_to_who_waits(connect: Connect) -> None:
+def test_the_slot_of_a_connection_that_closed_or_failed_to_open_goes_to_a_waiting_caller(connect: Connect) -> None:
     async def story() -> None:
         failures = [OSError("unreachable"), None, None]
 
@@ -138,7 +138,7 @@ def test_the_place_of_what_ended_or_could_not_be_made_goes_to_who_waits(connect:
     asyncio.run(story())
 
 
-def test_what_nobody_uses_is_closed_and_what_ends_by_itself_is_forgotten(connect: Connect) -> None:
+def test_an_idle_connection_is_closed_and_a_closed_one_is_forgotten(connect: Connect) -> None:
     async def story() -> None:
         pool = Pool(connect, 2)
         for connection in [await pool.acquire(soon()), await pool.acquire(soon())]:
@@ -157,14 +157,14 @@ def test_what_nobody_uses_is_closed_and_what_ends_by_itself_is_forgotten(connect
     asyncio.run(story())
 
 
-def test_what_is_lent_when_the_pool_closes_ends_when_it_comes_back(connect: Connect) -> None:
+def test_a_connection_in_use_when_the_pool_closes_is_closed_when_it_is_released(connect: Connect) -> None:
     async def story() -> None:
         pool = Pool(connect, 2)
-        lent = await pool.acquire(soon())
+        used = await pool.acquire(soon())
         await pool.close(1)
-        assert not lent.is_closed()
-        pool.release(lent)
-        assert lent.is_closed()
+        assert not used.is_closed()
+        pool.release(used)
+        assert used.is_closed()
         assert pool.made == 0
 
     asyncio.run(story())

@@ -16,6 +16,7 @@ from tests.support.proxy import Proxy
 from tests.support.service import Service
 from todo_api.db import database as engine
 from todo_api.db.database import Database
+from todo_api.db.session import UserSession
 from todo_api.db.url import connect_arguments
 from todo_api.features.tasks.repository import TaskRepository
 
@@ -120,7 +121,7 @@ async def toggle_on_a_frozen_connection(url: str, proxy: Proxy, person: Person, 
     database = Database(url, pool_size=1, max_overflow=0)
     await database.open()
     try:
-        tasks = TaskRepository(database, person.user_id)
+        tasks = TaskRepository(UserSession(database, person.user_id))
         await tasks.get(task_id)
         await anyio.to_thread.run_sync(proxy.freeze)
         assert (await tasks.toggle(task_id)).version == 2
@@ -143,7 +144,7 @@ async def seconds_with_frozen_connections(
     database = Database(url, pool_size=8, max_overflow=0)
     await database.open()
     try:
-        tasks = TaskRepository(database, person.user_id)
+        tasks = TaskRepository(UserSession(database, person.user_id))
         await asyncio.gather(*(tasks.get(task_id) for _ in range(8)))
         assert database.connections()[:2] == (8, 8)
         await anyio.to_thread.run_sync(proxy.freeze)

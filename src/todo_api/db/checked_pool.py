@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from todo_api.db.backoff import pause
 from todo_api.db.connection import Connection
 from todo_api.db.pool import Pool, PoolExhausted
 from todo_api.db.readiness import DatabaseHealth
@@ -16,31 +17,34 @@ from todo_api.db.url import connect_arguments, is_pooler
 from todo_api.errors import Busy, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown, Unavailable, from_database
 
 REQUEST_SECONDS: Final = 4.6
-"""For a statement: waiting for a connection, the statement, and its repetition."""
+"""For a statement: waiting for a connection, the statement, and its second try."""
 FIRST_TRY_SECONDS: Final = 2.0
-"""For a statement that may be repeated: a connection whose other end is silently gone answers nothing at all."""
+"""For the first try of a statement that may be repeated: a connection that broke silently never answers."""
 _STATEMENT_SECONDS: Final = 4.0
-"""PostgreSQL's own limit, below ours, so that a write that was too slow is known not to have happened."""
+"""PostgreSQL's own limit, below `REQUEST_SECONDS`: the server itself then reports that a slow write did not happen."""
 _IDLE_SECONDS: Final = 240
-"""Below the five minutes after which Neon suspends, and with it cuts, what is idle."""
+"""Below five minutes: Neon then suspends an idle database and closes its connections."""
 _SWEEP_SECONDS: Final = 20
-_ASK_SECONDS: Final = 1.0
-_PAUSES: Final = (0.05, 0.1, 0.2, 0.4)
-"""Seconds between tries to connect; the last one repeats."""
+_TEST_SECONDS: Final = 1.0
+"""For a test query."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.4
+"""Seconds between two tries to connect."""
 LOST: Final = (asyncpg.PostgresConnectionError, OSError)
-"""The connection, not the statement, failed; the server may have done what it was told. A time-out is an OSError."""
+"""The connection failed after the statement was sent, so the server may have run it. TimeoutError is an OSError."""
 UNSENT: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""The driver found the connection closed, or with the server's last words in it, and sent nothing."""
+"""Raised before anything was sent: the connection was closed, or an unread server message was waiting."""
 _PERMANENT_ERRORS: Final = ("28", "3D", "42", "08P01")
-"""SQLSTATEs that no second try to connect will mend: password, database, start-up parameters."""
+"""SQLSTATEs for which another try to connect is useless: wrong password, database or start-up parameters."""
 _LOG: Final = logging.getLogger(__name__)
 
 
 class CheckedPool:
+    """A `Pool` whose connections are checked before use, and the health of the database as their statements show it."""
+
     def __init__(self, url: str, size: int) -> None:
         arguments = connect_arguments(url)
         if not is_pooler(url):
-            # A pooler refuses these; there `alter role` sets them (docs/reliability.md).
+            # A pooler refuses these parameters. Behind one, `alter role` sets them (docs/reliability.md).
             limit = str(int(_STATEMENT_SECONDS * 1000))
             arguments["server_settings"] |= {"statement_timeout": limit, "idle_in_transaction_session_timeout": limit}
         self._arguments = arguments
@@ -49,8 +53,8 @@ class CheckedPool:
         self.health = DatabaseHealth(self._ping)
 
     def open(self) -> None:
-        self._later(self.health.begin())
-        self._later(self._sweep())
+        self._in_background(self.health.begin())
+        self._in_background(self._sweep())
 
     async def close(self) -> None:
         await self.pool.close(FIRST_TRY_SECONDS)
@@ -64,38 +68,42 @@ class CheckedPool:
     ) -> Connection:
         """Returns a usable connection.
 
-        A connection that was idle for `validate_after` seconds or longer gets a test query first. A connection that was
-        idle for less than `skip_check_within` seconds does not even have its socket checked.
+        Idle for `validate_after` seconds or longer: sends a test query first. Idle for less than `skip_check_within`
+        seconds: skips the check of the socket, too.
+
+        Raises:
+            Busy: all connections were in use until `deadline`, or the server accepts no more.
+            DatabaseUnavailable: no connection could be opened before `deadline`, or at all.
         """
         while True:
             connection = await self._acquire(deadline, retry_connect=retry_connect)
-            quiet = connection.idle_seconds()
-            if quiet < skip_check_within and not connection.is_closed():
+            idle = connection.idle_seconds()
+            if idle < skip_check_within and not connection.is_closed():
                 return connection
             if not connection.is_gone():
-                if quiet < validate_after:
+                if idle < validate_after:
                     return connection
                 try:
-                    await connection.execute("select", timeout=min(_ASK_SECONDS, deadline - now()))
+                    await connection.execute("select", timeout=min(_TEST_SECONDS, deadline - now()))
                 except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
-                    _LOG.info("database: a quiet connection no longer answers: %s", type(error).__name__)
-                    # Nor will those that were quiet for longer.
+                    _LOG.info("database: an idle connection failed the test query: %s", type(error).__name__)
+                    # Connections that were idle for longer would fail too.
                     self.pool.close_idle(validate_after)
                 except BaseException:
-                    self._end(connection)
+                    self._discard(connection)
                     raise
                 else:
                     return connection
-            self._end(connection)
+            self._discard(connection)
 
     def succeeded(self, connection: Connection) -> None:
-        """The statement was answered."""
+        """Takes the connection back: its statement was answered."""
         connection.succeeded()
         self.health.succeeded()
         self.pool.release(connection)
 
     def failed(self, connection: Connection, error: BaseException, *, first: bool = False) -> None:
-        """The statement was refused by the server, or given up, or the connection was lost. `first`: as in `_fetch`."""
+        """Takes the connection back after an error. `first`: another try follows, as in `Database._fetch`."""
         if isinstance(error, (*LOST, *UNSENT)):
             if first:
                 self.health.mark_unknown()
@@ -104,20 +112,22 @@ class CheckedPool:
         if connection.is_closed():
             self.pool.release(connection)
         elif isinstance(error, (TimeoutError, asyncio.CancelledError)):
-            # The driver tells the server to give up; the request does not wait for that.
-            self._later(self._settle(connection)).add_done_callback(lambda _: self.pool.release(connection))
+            # The driver sends a cancel request to the server. The client's request does not wait for its effect.
+            self._in_background(self._settle(connection)).add_done_callback(lambda _: self.pool.release(connection))
         elif isinstance(error, asyncpg.PostgresError) and not isinstance(error, LOST):
             connection.succeeded()
             self.pool.release(connection)
         else:
-            self._end(connection)
+            self._discard(connection)
 
     async def _settle(self, connection: Connection) -> None:
-        """The driver holds the next statement back until the cancelled one has ended."""
+        """Waits until the cancelled statement has ended: the driver delays the next statement until then."""
         try:
             await connection.execute("select", timeout=FIRST_TRY_SECONDS)
         except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
-            _LOG.info("database: a connection was given up: %s", type(error).__name__)
+            _LOG.info(
+                "database: a connection failed after a cancelled statement, so it was closed: %s", type(error).__name__
+            )
             connection.terminate()
         except BaseException:
             connection.terminate()
@@ -125,12 +135,12 @@ class CheckedPool:
         else:
             connection.succeeded()
 
-    def _end(self, connection: Connection) -> None:
+    def _discard(self, connection: Connection) -> None:
         connection.terminate()
         self.pool.release(connection)
 
     async def _acquire(self, deadline: float, *, retry_connect: bool) -> Connection:
-        """From the pool; while the server cannot be reached, again and again until `deadline`."""
+        """Takes a connection from the pool. While the server cannot be reached, tries again until `deadline`."""
         tries = 0
         while True:
             try:
@@ -142,25 +152,28 @@ class CheckedPool:
                 raise refusal from error
             except (asyncpg.PostgresError, *UNSENT, OSError) as error:
                 self.health.failed(error, connecting=True)
-                pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
                 tries += 1
-                if not retry_connect or _is_permanent(error) or now() + pause > deadline:
+                useless = not retry_connect or _is_permanent(error)
+                if useless or not await pause(tries, deadline, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE):
                     raise (Busy() if isinstance(from_database(error), Busy) else DatabaseUnavailable()) from error
-                await asyncio.sleep(pause)
 
     async def _connect(self) -> Connection:
         connection: Connection = await asyncpg.connect(**self._arguments, connection_class=Connection)
 
-        def ended(_: Any) -> None:
+        def on_close(_: Any) -> None:
             self.pool.discard(connection)
             if not connection.closed_by_us:
                 self.health.mark_unknown()
 
-        connection.add_termination_listener(ended)
+        connection.add_termination_listener(on_close)
         return connection
 
     async def _ping(self) -> None:
-        """One try, however the database fails."""
+        """Sends one test query. Whatever fails, there is one try only.
+
+        Raises:
+            errors.Unavailable: the database did not answer.
+        """
         deadline = now() + REQUEST_SECONDS
         try:
             connection = await self.acquire(deadline, validate_after=math.inf, retry_connect=False)
@@ -178,7 +191,7 @@ class CheckedPool:
             await asyncio.sleep(_SWEEP_SECONDS)
             self.pool.close_idle(_IDLE_SECONDS)
 
-    def _later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -186,10 +199,12 @@ class CheckedPool:
 
 
 def now() -> float:
+    """The loop's time, in seconds, as in every `deadline`."""
     return asyncio.get_running_loop().time()
 
 
 def refusal(error: BaseException, *, unknown: bool) -> Unavailable:
+    """The error for the client after a lost connection. `unknown`: a write may have happened."""
     if unknown:
         return OutcomeUnknown()
     return DatabaseTooSlow() if isinstance(error, TimeoutError) else DatabaseUnavailable()

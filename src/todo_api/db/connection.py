@@ -1,4 +1,4 @@
-"""One connection to the database, and what can be known of it without asking the server."""
+"""One connection to the database, and its state as far as it is known without a query."""
 
 import secrets
 import select
@@ -22,13 +22,15 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no
         self.poll.register(self._transport.get_extra_info("socket").fileno(), _ANYTHING)
 
     def is_gone(self) -> bool:
-        """Whether the server has closed it, told or untold: between two statements it has nothing else to say.
+        """Whether the server has closed the connection, with or without a message.
 
-        A look at the socket, no round trip. It sees what arrived after the loop last looked.
+        The server sends nothing else between two statements, so any unread byte means that. This is one `poll` of the
+        socket, not a round trip. It sees bytes that the event loop has not read yet.
         """
         return self.is_closed() or bool(self.poll.poll(0))
 
     def succeeded(self) -> None:
+        """Notes the time: a statement was answered."""
         self.last_used_at = time.monotonic()
 
     def idle_seconds(self) -> float:
@@ -43,9 +45,9 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no
         super().terminate()
 
     def _get_unique_id(self, prefix: str) -> str:
-        """Names of prepared statements that no other client has.
+        """Returns a name for a prepared statement that no other client uses.
 
-        The driver counts from 1 in every process. Behind a pooler that does not know prepared statements, one client's
-        name would then find another client's statement; now it finds none.
+        The driver counts from 1 in every process. Behind a pooler that does not support prepared statements, such a
+        name could refer to another client's statement. A unique name refers to none.
         """
         return f"{super()._get_unique_id(prefix)}{self.mark}"

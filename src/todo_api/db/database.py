@@ -1,4 +1,4 @@
-"""The statements of one worker: what is repeated, and what is known to have happened."""
+"""Runs statements: decides which are sent a second time, and whether a write is known to have happened."""
 
 import logging
 import math
@@ -13,22 +13,23 @@ from todo_api.errors import DatabaseUnavailable, OutcomeUnknown, Unavailable
 from todo_api.observability.context import count_event
 
 _LEAST_SECONDS: Final = 0.2
-"""Nothing is sent with less than this left: what was never sent can be refused for certain."""
+"""A statement is not sent with less time left: an error before sending is certain, a time-out afterwards is not."""
 _TRUSTED_SECONDS: Final = 15
 """A connection that answered within these seconds gets no test query before a statement that cannot be repeated."""
 _JUST_NOW_SECONDS: Final = 1.0
-"""The socket of a connection that answered within these seconds is not checked where a second try is possible: the
-check is a system call that releases the interpreter lock (docs/decisions/0080-cpu-time-per-request.md)."""
+"""The socket of a connection that answered within these seconds is not checked if a second try is possible. The check
+is a system call that releases the interpreter lock (docs/decisions/0080-cpu-time-per-request.md)."""
 _GARBLED: Final = (asyncpg.ProtocolError, asyncpg.OutdatedSchemaCacheError)
-"""Of `UNSENT`, those in which the server did what it was told, and the driver did not understand its answer."""
+"""The errors of `UNSENT` in which the server did run the statement, and the driver did not understand the answer."""
 _LOG: Final = logging.getLogger(__name__)
 
 
 class Database:
-    """Every statement commits by itself and is one round trip.
+    """Each statement commits by itself and is one round trip.
 
-    All methods raise `errors.Unavailable` when the database cannot be reached or was lost, and asyncpg.PostgresError
-    when it refused the statement.
+    Raises, in all methods:
+        errors.Unavailable: the database cannot be reached, or the connection was lost.
+        asyncpg.PostgresError: the database refused the statement.
     """
 
     def __init__(self, url: str, *, pool_size: int, max_overflow: int) -> None:
@@ -42,12 +43,12 @@ class Database:
         await self._connections.close()
 
     def connections(self) -> tuple[int, int, int]:
-        """How many there are, how many of them are idle, how many there may be."""
+        """Numbers of open connections, of idle ones, and of the most that may be open."""
         pool = self._connections.pool
         return pool.made, pool.idle, pool.size
 
     async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[asyncpg.Record]:
-        """Rows of one statement."""
+        """Returns the rows of one statement."""
         deadline = now() + REQUEST_SECONDS
         sent = False
         try:
@@ -55,13 +56,13 @@ class Database:
         except _GARBLED as error:
             raise (OutcomeUnknown if statement.writes else DatabaseUnavailable) from error
         except UNSENT as error:
-            _LOG.info("database: sent again after %s", type(error).__name__)
+            _LOG.info("database: nothing was sent, second try after %s", type(error).__name__)
             count_event("retry", type(error).__name__)
         except LOST as error:
             if not statement.repeatable:
                 raise OutcomeUnknown from error
             sent = True
-            _LOG.info("database: asked again after %s", type(error).__name__)
+            _LOG.info("database: connection lost, second try after %s", type(error).__name__)
             count_event("retry", type(error).__name__)
         try:
             return await self._fetch(statement, values, deadline, first=False)
@@ -70,7 +71,7 @@ class Database:
         except UNSENT as error:
             raise refusal(error, unknown=statement.writes and sent) from error
         except (Unavailable, asyncpg.PostgresError) as error:
-            # Refused now; but what was sent first may have been done. A collision with it says that it was.
+            # The second try was refused, but the first may have happened. A unique violation shows that it did.
             if statement.writes and sent and not isinstance(error, asyncpg.UniqueViolationError):
                 raise OutcomeUnknown from error
             raise
@@ -78,12 +79,12 @@ class Database:
     async def _fetch(
         self, statement: Statement, values: Mapping[str, Any], deadline: float, *, first: bool
     ) -> list[asyncpg.Record]:
-        """`first`: another try may follow, and would mend what this one meets."""
+        """`first`: a second try may follow, so this one checks less and waits for a shorter time."""
         # The second try skips the test query only for connections that answered since the first try began.
-        again = FIRST_TRY_SECONDS if statement.repeatable else _TRUSTED_SECONDS
+        trusted = FIRST_TRY_SECONDS if statement.repeatable else _TRUSTED_SECONDS
         connection = await self._connections.acquire(
             deadline - _LEAST_SECONDS,
-            validate_after=math.inf if first else again,
+            validate_after=math.inf if first else trusted,
             skip_check_within=_JUST_NOW_SECONDS if first else 0.0,
         )
         try:
@@ -102,7 +103,7 @@ class Database:
     async def fetch_locked(
         self, lock: Statement, statement: Statement, values: Mapping[str, Any]
     ) -> list[asyncpg.Record]:
-        """Rows of `statement`, run after `lock` in the same transaction: for the row that everybody wants at once."""
+        """Returns the rows of `statement`, run after `lock` in the same transaction: for a contended row."""
         deadline = now() + REQUEST_SECONDS
         committing = False
         try:
@@ -115,7 +116,7 @@ class Database:
                 committing = True
                 await connection.execute("commit", timeout=deadline - now())
             except BaseException as error:
-                # Never lent again in the middle of a transaction.
+                # A connection in the middle of a transaction must not be used again.
                 connection.terminate()
                 self._connections.failed(connection, error)
                 raise

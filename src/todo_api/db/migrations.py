@@ -1,4 +1,4 @@
-"""Where the migrations are, Alembic's configuration for them, and their connection."""
+"""The folder of the migrations, Alembic's configuration, and the connection for migrations."""
 
 import asyncio
 import ssl
@@ -9,13 +9,15 @@ import asyncpg
 from alembic.config import Config
 
 from todo_api.config.environment import SettingsError
+from todo_api.db.backoff import pause
 from todo_api.db.url import connect_arguments, is_pooler
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _WAIT_SECONDS: Final = 30
-_PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.6
+"""Seconds between two tries to connect."""
 _LOCK_TIMEOUT: Final = "10s"
-"""A migration that waits for a table's lock has everybody else wait behind it."""
+"""While a migration waits for a table's lock, all other statements on that table wait behind it."""
 _POOLER: Final = (
     "DATABASE_URL leads to a connection pooler: migrations need the database's own host (with Neon, the host without "
     "`-pooler`)"
@@ -23,7 +25,7 @@ _POOLER: Final = (
 
 
 def alembic_config(url: str) -> Config:
-    """For `alembic.command.*`. From a checkout the migrations are the repository's, else the wheel's own copy."""
+    """Returns Alembic's configuration. The migrations are those of the checkout, or else the wheel's copy."""
     in_checkout = _PACKAGE.parents[1] / "migrations"
     directory = in_checkout if in_checkout.is_dir() else _PACKAGE / "migrations"
     config = Config()
@@ -33,17 +35,16 @@ def alembic_config(url: str) -> Config:
 
 
 async def connect_directly(url: str, seconds: float = _WAIT_SECONDS) -> asyncpg.Connection:
-    """A connection for migrations. A database that is not up yet is waited for.
+    """Returns a connection for migrations. Waits for a database that is not up yet.
 
     Raises:
-        SettingsError: the URL leads to a pooler, the database refuses us, or it is not up after `seconds`.
+        SettingsError: the URL leads to a pooler, the database refuses the login, or it is not up after `seconds`.
     """
     if is_pooler(url):
         raise SettingsError(_POOLER)
     arguments = connect_arguments(url)
     arguments["server_settings"] |= {"lock_timeout": _LOCK_TIMEOUT}
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
+    deadline = asyncio.get_running_loop().time() + seconds
     tries = 0
     while True:
         try:
@@ -51,17 +52,15 @@ async def connect_directly(url: str, seconds: float = _WAIT_SECONDS) -> asyncpg.
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             if "unsupported startup parameter" in str(error):
                 raise SettingsError(_POOLER) from None
-            said = " ".join(str(error).split()) or type(error).__name__
-            if not _is_away(error):
-                raise SettingsError(f"DATABASE_URL: the database refuses: {said}") from None
-            pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
+            message = " ".join(str(error).split()) or type(error).__name__
+            if not _is_temporary(error):
+                raise SettingsError(f"DATABASE_URL: the database refuses: {message}") from None
             tries += 1
-            if loop.time() + pause > end:
-                raise SettingsError(f"the database has not answered for {seconds:g} s: {said}") from None
-            await asyncio.sleep(pause)
+            if not await pause(tries, deadline, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE):
+                raise SettingsError(f"the database has not answered for {seconds:g} s: {message}") from None
 
 
-def _is_away(error: BaseException) -> bool:
+def _is_temporary(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return not isinstance(error, ssl.SSLCertVerificationError)
     return str(getattr(error, "sqlstate", "")).startswith(("08", "53", "57", "XX"))

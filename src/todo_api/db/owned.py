@@ -1,9 +1,9 @@
-"""The only door to a user's rows: every statement that starts here is born with `user_id = :me`.
+"""Statements about one user's rows: each one that begins here contains `user_id = :me`.
 
-Features do not import SQLAlchemy's own select, insert, update and delete; a lint rule says so (pyproject.toml).
+Features do not import SQLAlchemy's own select, insert, update and delete; a lint rule refuses it (pyproject.toml).
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final, cast
 
 import asyncpg
@@ -24,10 +24,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 
-from todo_api.db.database import Database
+from todo_api.db.session import UserSession
 from todo_api.db.statement import Statement
 from todo_api.db.tables import IdempotencyKeyRow, TagRow, TaskRow, TaskTagRow
-from todo_api.observability.context import StatementTimer
 
 TASKS: Final = cast("Table", TaskRow.__table__)
 TAGS: Final = cast("Table", TagRow.__table__)
@@ -37,22 +36,22 @@ ME: Final = bindparam("me", type_=Text)
 
 
 def select_owned(table: Table, *columns: ColumnElement[Any]) -> Select[Any]:
-    """My rows of `table`: all columns unless some are named."""
+    """The user's rows of `table`: all columns unless some are named."""
     return select(*(columns or table.c)).where(table.c.user_id == ME)
 
 
 def insert_owned(table: Table, values: Mapping[str, Any]) -> Insert:
-    """A new row of mine."""
+    """A new row of the user."""
     return insert(table).values(user_id=ME, **values)
 
 
 def insert_owned_from(table: Table, values: Mapping[str, ColumnElement[Any]], *sources: FromClause) -> Insert:
-    """A new row of mine for each row of `sources`."""
+    """A new row of the user for each row of `sources`."""
     return insert(table).from_select(["user_id", *values], select(ME, *values.values()).select_from(*sources))
 
 
 def insert_missing(table: Table, values: Mapping[str, ColumnElement[Any]], *sources: FromClause) -> Insert:
-    """A new row of mine for each row of `sources`, but those that are there already."""
+    """As `insert_owned_from`, without the rows that exist already."""
     return insert_owned_from(table, values, *sources).on_conflict_do_nothing()
 
 
@@ -65,32 +64,46 @@ def delete_owned(table: Table) -> Delete:
 
 
 def select_from(step: FromClause, *columns: ColumnElement[Any]) -> Select[Any]:
-    """What an earlier step of the same statement gave."""
+    """Rows of an earlier step of the same statement, or of a function.
+
+    Raises:
+        TypeError: `step` is a table, whose rows belong to all users.
+    """
+    if isinstance(step, Table):
+        raise TypeError(f"select_owned({step.name}), since its rows belong to all users")
     return select(*(columns or step.c)).select_from(step)
 
 
 def once(value: ColumnElement[Any]) -> ScalarSelect[Any]:
-    """`value`, worked out once for the statement, not for each row."""
+    """`value`, computed once for the statement instead of once for each row."""
     return select(value).scalar_subquery()
 
 
 class OwnedRepository(SQLAlchemyAsyncQueryRepository):
-    """One user's view of the database.
+    """One user's view of the database: advanced-alchemy's query repository over a `UserSession`.
 
-    The statements go to the driver as compiled, not through a session: that saves two of three round trips and half
-    of the CPU time (docs/decisions/0001-the-driver-behind-the-repository.md).
+    The inherited methods (`get_one`, `get_many`, `count`, …) run selects that begin with `select_owned`, compiled for
+    each call. `get_one`, `get_one_or_none` and `get_many_and_count` return the first column, `get_many` returns rows.
+    Errors are the driver's and the service's own: `wrap_exceptions` is off, as the library's mapping has no word for a
+    write whose outcome is unknown.
+
+    Routes that are called often use `fetch` with a `Statement`, which is compiled once
+    (docs/decisions/0103-repositories-over-a-user-session.md).
     """
 
-    def __init__(self, database: Database, me: str) -> None:
-        self.database = database
-        self.me = me
+    session: UserSession  # type: ignore[assignment]  # the library names AsyncSession, and calls `bind` and `execute`
 
-    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
-        values["me"] = self.me
-        with StatementTimer():
-            return await self.database.fetch(statement, values)
+    def __init__(self, session: UserSession) -> None:
+        super().__init__(session=session, wrap_exceptions=False)  # type: ignore[arg-type]  # as above
 
-    async def fetch_locked(self, lock: Statement, statement: Statement, **values: Any) -> list[asyncpg.Record]:
-        values["me"] = self.me
-        with StatementTimer():
-            return await self.database.fetch_locked(lock, statement, values)
+    @property
+    def me(self) -> str:
+        return self.session.me
+
+    def fetch(self, statement: Statement, **values: Any) -> Awaitable[list[asyncpg.Record]]:
+        """Rows of `statement`, in one round trip. `me` is bound by the session."""
+        return self.session.fetch(statement, values)
+
+    def fetch_locked(self, lock: Statement, statement: Statement, **values: Any) -> Awaitable[list[asyncpg.Record]]:
+        """Rows of `statement`, run after `lock` in the same transaction: four round trips, for a contended row."""
+        return self.session.fetch_locked(lock, statement, values)

@@ -1,7 +1,7 @@
-"""The connections of one worker: made when they are needed, lent, kept for a while.
+"""A connection pool that opens connections when they are needed and keeps them for the next statement.
 
-asyncpg's own pool makes a task, a stand-in and two timers for each statement: 10 of the 27 µs of CPU time that a small
-one costs (docs/decisions/0080-cpu-time-per-request.md).
+It is used instead of `asyncpg.Pool`, which creates a task, a proxy and a timer for each statement. The measured
+difference is in docs/decisions/0104-own-pool-measured.md.
 """
 
 import asyncio
@@ -18,23 +18,23 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class PoolExhausted(TimeoutError):
-    """All connections were lent until it was too late."""
+    """All connections were in use until the deadline."""
 
 
 class Pool:
-    """Who used a connection last is followed by whoever waits longest; else it is kept, and taken again first."""
+    """A released connection goes to the longest-waiting caller. If nobody waits, it is kept and reused first (LIFO)."""
 
     def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int) -> None:
         self.size = size
         self.made = 0
-        """Connections that are kept or lent."""
+        """Open connections, idle or in use."""
         self._connect = connect
-        self._places = 0
-        """As many, and those that are being made or are just about to be."""
+        self._slots = 0
+        """Open connections plus those being opened. At most `size`."""
         self._idle: deque[Connection] = deque()
-        """The one used last on the right."""
+        """The most recently used connection is on the right."""
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
-        """Each is given a connection, or None: a place in which to make one."""
+        """The result is a connection, or None: the caller may open one."""
         self._closing = False
 
     @property
@@ -42,22 +42,22 @@ class Pool:
         return len(self._idle)
 
     async def acquire(self, deadline: float) -> Connection:
-        """A connection, to be given back by `release`. It may have ended while it was kept.
+        """Returns a connection, which the caller gives back with `release`. The server may have closed it meanwhile.
 
         Raises:
-            PoolExhausted: none was free by `deadline`, in the loop's time.
-            TimeoutError: none could be made by then.
-            asyncpg.PostgresError, asyncpg.InterfaceError, OSError: none can be made.
+            PoolExhausted: all connections were in use until `deadline`, in the loop's time.
+            TimeoutError: no connection could be opened before `deadline`.
+            asyncpg.PostgresError, asyncpg.InterfaceError, OSError: opening a connection failed.
         """
         if self._idle:
             return self._idle.pop()
-        waited = self._places >= self.size
+        waited = self._slots >= self.size
         if waited:
             connection = await self._wait(deadline)
             if connection is not None:
                 return connection
         else:
-            self._places += 1
+            self._slots += 1
         try:
             async with asyncio.timeout_at(deadline):
                 connection = await self._connect()
@@ -76,65 +76,66 @@ class Pool:
             async with asyncio.timeout_at(deadline):
                 return await waiter
         except BaseException as error:
-            # It may have been given something in the moment in which it gave up.
+            # The result may have been set at the same moment as the deadline passed or the task was cancelled.
             if waiter.done() and not waiter.cancelled():
-                given = waiter.result()
-                if given is None:
+                connection = waiter.result()
+                if connection is None:
                     self._pass_on(None)
                 else:
-                    self.release(given)
+                    self.release(connection)
             if self.made and isinstance(error, TimeoutError):
                 raise PoolExhausted from error
             raise
 
     def release(self, connection: Connection) -> None:
-        """One that has ended leaves its place to another."""
+        """A closed connection makes room for another."""
         if self._closing:
             connection.terminate()
         if connection.is_closed():
-            self._ended()
+            self._forget()
         elif self._waiting:
             self._pass_on(connection)
         else:
             self._idle.append(connection)
 
     def discard(self, connection: Connection) -> None:
-        """For one that ended by itself."""
+        """Forgets an idle connection that was closed, for example by the server."""
         if connection in self._idle:
             self._idle.remove(connection)
-            self._ended()
+            self._forget()
 
     def close_idle(self, seconds: float) -> None:
-        """Ends what nobody has used for `seconds`."""
+        """Closes the connections that were idle for more than `seconds`."""
         while self._idle and self._idle[0].idle_seconds() > seconds:
             self._idle.popleft().terminate()
-            self._ended()
+            self._forget()
 
     async def close(self, seconds: float) -> None:
-        """What is lent is ended when it comes back."""
+        """Closes idle connections now, and the others when they are released."""
         self._closing = True
-        kept, self._idle = list(self._idle), deque()
-        await asyncio.gather(*(self._close_one(connection, seconds) for connection in kept))
+        idle, self._idle = list(self._idle), deque()
+        await asyncio.gather(*(self._close_one(connection, seconds) for connection in idle))
 
     async def _close_one(self, connection: Connection, seconds: float) -> None:
         try:
             await connection.close(timeout=seconds)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            _LOG.info("database: a connection was cut off, since closing it failed: %s", type(error).__name__)
+            _LOG.info("database: closing a connection failed, so it was aborted: %s", type(error).__name__)
         finally:
-            self._ended()
+            self._forget()
 
-    def _ended(self) -> None:
+    def _forget(self) -> None:
         self.made -= 1
         self._pass_on(None)
 
     def _pass_on(self, connection: Connection | None) -> None:
+        """Gives a connection, or the slot for a new one, to the longest-waiting caller."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(connection)
                 return
         if connection is None:
-            self._places -= 1
+            self._slots -= 1
         else:
             self._idle.append(connection)

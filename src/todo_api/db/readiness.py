@@ -1,45 +1,50 @@
-"""Whether the database can be used, as the last statements showed."""
+"""Readiness: whether the database can be used, as the last statements showed."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from todo_api.db.backoff import pause
 from todo_api.errors import DatabaseUnavailable, Unavailable
 
 _START_SECONDS: Final = 30
-_PAUSES: Final = (0.2, 0.4, 0.8, 1.6)
-"""Seconds between looks at a database that is not up yet; the last one repeats."""
-_KNOWN_SECONDS: Final = 0.5
-"""A database that was away is looked for this often at most, however many ask."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 1.6
+"""Seconds between two checks of a database that is not up yet."""
+_CACHE_SECONDS: Final = 0.5
+"""After a failed check, all callers get the same result for this time."""
 _LOG: Final = logging.getLogger(__name__)
 
 
 class DatabaseHealth:
-    """Readiness that does not keep a sleeping database awake: as long as the last word was good, nobody asks again.
+    """Readiness reuses the result of the last statement, so probes do not wake a suspended Neon database.
 
-    The last word is any statement's answer, any failure, or the end of an idle connection that we did not end.
+    The result is unknown after a failure, and after an idle connection was closed by the other side.
     """
 
     def __init__(self, ping: Callable[[], Awaitable[None]]) -> None:
         self._ping = ping
         self._up = False
         self._down = False
-        self._asked_at = -_KNOWN_SECONDS
-        self._asking = asyncio.Lock()
+        self._checked_at = -_CACHE_SECONDS
+        self._checking = asyncio.Lock()
 
     def succeeded(self) -> None:
+        """A statement was answered."""
         self._up = True
         if self._down:
             self._down = False
             _LOG.warning("database: back")
 
     def mark_unknown(self) -> None:
+        """The next check sends a query."""
         self._up = False
 
     def failed(self, error: BaseException, *, connecting: bool = False, full: bool = False) -> None:
-        """`connecting`: before any statement, so that the error's text quotes nobody's data. `full`: the pool's fault,
-        which says nothing about the database.
+        """A statement or a connection failed.
+
+        `connecting`: no statement was sent, so the error's text contains no user's data and can be logged.
+        `full`: the pool was exhausted, which says nothing about the database.
         """
         self._up = self._up and full
         if not full and not self._down:
@@ -47,49 +52,46 @@ class DatabaseHealth:
             _LOG.warning("database: away: %s", _line(error) if connecting else type(error).__name__)
 
     async def check(self) -> None:
-        """Returns when the database can be used.
+        """Returns if the database can be used. Sends a query only if that is unknown.
 
         Raises:
-            Unavailable: it cannot.
+            Unavailable: the database cannot be used.
         """
         if self._up:
             return
-        async with self._asking:
+        async with self._checking:
             now = asyncio.get_running_loop().time()
             if self._up:
                 return
-            if self._down and now - self._asked_at < _KNOWN_SECONDS:
+            if self._down and now - self._checked_at < _CACHE_SECONDS:
                 raise DatabaseUnavailable
             try:
                 await self._ping()
             finally:
-                self._asked_at = asyncio.get_running_loop().time()
+                self._checked_at = asyncio.get_running_loop().time()
 
     async def begin(self) -> None:
-        """Looks for a database that is perhaps not up yet; says so in one line when that lasts."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + _START_SECONDS
+        """Checks a database that may not be up yet, for 30 s at most. Logs one line if it does not answer."""
+        deadline = asyncio.get_running_loop().time() + _START_SECONDS
         tries = 0
         while True:
             try:
                 await self.check()
             except Unavailable as refusal:
-                pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
                 tries += 1
-                if loop.time() + pause > end:
+                if not await pause(tries, deadline, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE):
                     _LOG.error(
                         "database: it has not answered for %s s (%s): requests get 503 until it does; "
-                        "is DATABASE_URL right?",
+                        "check DATABASE_URL",
                         _START_SECONDS,
                         _line(refusal.__cause__ or refusal),
                     )
                     return
-                await asyncio.sleep(pause)
             else:
                 return
 
 
 def _line(error: BaseException) -> str:
-    said = " ".join(str(error).split()) or type(error).__name__
-    hint = "; if this is a pooler, add pgbouncer=true to DATABASE_URL" if "startup parameter" in said else ""
-    return said + hint
+    message = " ".join(str(error).split()) or type(error).__name__
+    hint = "; if this is a pooler, add pgbouncer=true to DATABASE_URL" if "startup parameter" in message else ""
+    return message + hint

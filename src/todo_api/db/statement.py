@@ -1,33 +1,58 @@
-"""Statements, compiled once."""
+"""Statements as the driver takes them: SQL with numbered parameters, and the parameters' names in that order."""
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
 from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
-_DIALECT: Final = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
+DIALECT: Final = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
 
 
 class Statement:
-    """A statement compiled once: its SQL for the driver, and the names of its arguments in the driver's order.
+    """A statement that is compiled once, when the module is imported or its shape is first used.
 
-    Compiling in each request costs more than the database does (docs/decisions/0004-one-round-trip.md).
+    Compiling it in each request would cost more than the database does (docs/decisions/0004-one-round-trip.md).
 
-    `repeatable` says that running it twice does no more than once, so that it may be sent again when its answer was
-    lost: true for all that only read (docs/decisions/0060-retries.md).
+    `names` are the parameters in the driver's order. `owned`: one of them is `me`.
+    `repeatable`: to run it twice does the same as to run it once, so it may be sent again when its answer was lost.
+    Every statement that only reads is repeatable (docs/decisions/0060-retries.md).
+
+    Raises:
+        ValueError: it contains a value that is not a parameter, so each value would need a statement of its own.
     """
 
-    __slots__ = ("names", "repeatable", "sql", "writes")
+    __slots__ = ("names", "owned", "repeatable", "sql", "writes")
 
     def __init__(self, element: ClauseElement, *, repeatable: bool = False) -> None:
-        compiled: Any = element.compile(dialect=_DIALECT)
+        compiled: Any = element.compile(dialect=DIALECT)
         self.sql: str = compiled.string
         self.names: tuple[str, ...] = tuple(compiled.positiontup)
-        self.writes = isinstance(element, UpdateBase) or any(
-            isinstance(cte.element, UpdateBase) for cte in compiled.ctes or ()
-        )
+        self.owned = "me" in self.names
+        self.writes = _writes(element, compiled)
         self.repeatable = repeatable or not self.writes
         constants = sorted(name for name in set(self.names) if compiled.params[name] is not None)
         if constants:
             raise ValueError(f"a value is baked into the statement: {constants}: name it with bindparam()")
+
+
+class OneTimeStatement(Statement):
+    """A statement with its values, compiled for one use. It may contain constants, and lists for `IN`."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, element: ClauseElement, values: Mapping[str, Any]) -> None:
+        compiled = cast("SQLCompiler", element.compile(dialect=DIALECT))
+        expanded = compiled.construct_expanded_state(dict(values))
+        self.sql = expanded.statement
+        self.names = tuple(expanded.positiontup or ())
+        self.values: dict[str, Any] = dict(expanded.parameters)
+        self.owned = "me" in self.names
+        self.writes = _writes(element, compiled)
+        self.repeatable = not self.writes
+
+
+def _writes(element: ClauseElement, compiled: Any) -> bool:
+    return isinstance(element, UpdateBase) or any(isinstance(cte.element, UpdateBase) for cte in compiled.ctes or ())

@@ -1,7 +1,7 @@
-"""The schema, on one page.
+"""The schema.
 
-The owner is in every key: PostgreSQL itself refuses to tie one user's task to another user's tag, and `user_id` can
-distribute the tables over a cluster. See docs/decisions/0002-owner-in-every-key.md.
+The owner is in every key: PostgreSQL refuses a link from one user's task to another user's tag, and `user_id` can be
+the distribution column of a cluster. See docs/decisions/0002-owner-in-every-key.md.
 """
 
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 C_TEXT: Final = Text(collation="C")
-"""Ordered by code point, on every server alike, as Python orders `str`."""
+"""Ordered by code point on every server, as Python orders `str`."""
 
 INSTANT: Final = TIMESTAMP(timezone=True)
 
@@ -27,31 +27,31 @@ class TaskRow(DefaultBase):
     title: Mapped[str] = mapped_column(Text)
     description: Mapped[str | None] = mapped_column(Text)
     priority: Mapped[int] = mapped_column(SmallInteger)
-    """1 High, 2 Medium, 3 Low: the order in which they sort."""
+    """1 High, 2 Medium, 3 Low. Tasks sort by this number."""
     due_date: Mapped[date | None]
     completed_at: Mapped[datetime | None] = mapped_column(INSTANT)
-    """The task is completed when this is set; there is no second column to disagree with it."""
+    """The task is completed if this is set. There is no second column that could contradict it."""
     created_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("now()"))
     version: Mapped[int] = mapped_column(server_default=text("1"))
     title_folded: Mapped[str] = mapped_column(C_TEXT)
-    """By `fold_title`; what title sorts and searches look at."""
+    """Made by `fold_title`. Sorting by title and searching use it."""
     description_folded: Mapped[str] = mapped_column(C_TEXT)
-    """By `fold`; empty when there is no description."""
+    """Made by `fold`. Empty if there is no description."""
     stems: Mapped[str] = mapped_column(
         TSVECTOR,
         Computed("strip(to_tsvector('english'::regconfig, (title_folded || ' '::text) || description_folded))"),
     )
     field_versions: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
-    """The version in which each field changed last, in the order of `tasks.structs.FIELDS`; where it says nothing: this
-    one, at the latest. docs/decisions/0070-answer-to-a-stale-version.md
+    """The version in which each field changed last, in the order of `tasks.structs.FIELDS`. NULL, also for one field:
+    the present version or an earlier one. See docs/decisions/0070-answer-to-a-stale-version.md.
     """
 
     __table_args__ = (
         CheckConstraint("char_length(title) between 1 and 200", name="title_length"),
         CheckConstraint("char_length(description) <= 1000", name="description_length"),
         CheckConstraint("priority between 1 and 3", name="priority_known"),
-        # One for each sort: docs/decisions/0031-list-queries-and-indexes.md.
+        # One index for each sort: docs/decisions/0031-list-queries-and-indexes.md.
         Index("ix_tasks_created_at", "user_id", "created_at", "id"),
         Index("ix_tasks_updated_at", "user_id", "updated_at", "id"),
         Index("ix_tasks_title", "user_id", "title_folded", "id"),
@@ -61,14 +61,14 @@ class TaskRow(DefaultBase):
 
 
 class TagRow(DefaultBase):
-    """A name that a user's tasks may carry. It stays when its last task goes: no answer shows it then."""
+    """A tag's name. The row stays when the last task with the tag is deleted; no response shows it then."""
 
     __tablename__ = "tags"
 
     user_id: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
     name: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
     name_folded: Mapped[str] = mapped_column(C_TEXT)
-    """By `fold`; what a search for a prefix looks at."""
+    """Made by `fold`. The search for a prefix uses it."""
 
     __table_args__ = (
         CheckConstraint("char_length(name) between 1 and 50", name="name_length"),
@@ -77,7 +77,7 @@ class TagRow(DefaultBase):
 
 
 class TaskTagRow(DefaultBase):
-    """The link carries the tag's name, so reading a task needs no look-up: docs/decisions/0003-task-tags-by-name.md."""
+    """The link contains the tag's name, so reading a task needs no join: docs/decisions/0003-task-tags-by-name.md."""
 
     __tablename__ = "task_tags"
 
@@ -93,9 +93,10 @@ class TaskTagRow(DefaultBase):
 
 
 class IdempotencyKeyRow(DefaultBase):
-    """A task that was created under a key, and so much of the answer as the request itself does not say.
+    """A task that was created with an Idempotency-Key, and the parts of the response that the request does not contain.
 
-    No foreign key: the answer outlives the task. See docs/decisions/0071-idempotency-keys.md.
+    There is no foreign key, because the row stays when the task is deleted. See
+    docs/decisions/0071-idempotency-keys.md.
     """
 
     __tablename__ = "idempotency_keys"
@@ -103,7 +104,7 @@ class IdempotencyKeyRow(DefaultBase):
     user_id: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
     key: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
     fingerprint: Mapped[bytes]
-    """Of the task as it was asked for."""
+    """Hash of the task in the request."""
     task_id: Mapped[UUID]
     created_at: Mapped[datetime] = mapped_column(INSTANT)
 

@@ -1,7 +1,7 @@
-"""A database URL as people paste it, made into arguments for the driver.
+"""Turns a database URL, as people paste it, into arguments for the driver.
 
-The driver's own parser passes what it does not know to the server, which refuses it, and does not verify the
-certificate that `sslmode=require` asks for.
+The driver's own parser is not used: it passes unknown parameters to the server, which refuses them, and with
+`sslmode=require` it does not verify the certificate.
 """
 
 import re
@@ -24,17 +24,17 @@ _UNDERSTOOD: Final = re.compile(
 _WITHOUT_EFFECT: Final = re.compile(
     "connect_timeout|connection_limit|gssencmode|keepalives(_count|_idle|_interval)?|pool_timeout|tcp_user_timeout"
 )
-"""Of libpq and of other pools; here the pool's settings and limits say it."""
+"""Parameters of libpq and of other pools. The service's own settings and limits replace them."""
 
 
 def connect_arguments(url: str) -> dict[str, Any]:
-    """Arguments for `asyncpg.connect` and `asyncpg.create_pool`.
+    """Returns the arguments for `asyncpg.connect`.
 
-    `sslmode=require` and stricter verify the certificate against the system's authorities and the host's name, which
-    stands in for `channel_binding`, which the driver does not know.
+    `sslmode=require` and stricter verify the certificate against the system's authorities and the host's name. This
+    replaces `channel_binding`, which the driver does not support.
 
     Raises:
-        SettingsError: what is wrong with the URL, without quoting it: it holds a password.
+        SettingsError: it says what is wrong with the URL and does not quote it, since it contains a password.
     """
     query = _query(url)
     parts = _parts(url)
@@ -69,13 +69,13 @@ def is_pooler(url: str) -> bool:
 
 
 def _parts(url: str) -> dict[str, str | None]:
-    found = _URL.fullmatch(url.strip())
-    if found is None:
+    match = _URL.fullmatch(url.strip())
+    if match is None:
         raise SettingsError(
             "DATABASE_URL cannot be read: write postgresql://user:password@host/database, with special characters "
             "of the password percent-encoded"
         )
-    return found.groupdict()
+    return match.groupdict()
 
 
 def _query(url: str) -> dict[str, str]:
@@ -96,17 +96,17 @@ def _query(url: str) -> dict[str, str]:
 
 
 def _hosts(listed: str, default_ports: str | None) -> tuple[list[str], list[int]]:
-    """Several hosts, comma-separated, are tried in turn."""
-    given = (default_ports or "").split(",")
+    """Hosts and their ports. The driver tries several hosts, separated by commas, in turn."""
+    default = (default_ports or "").split(",")
     hosts, ports = [], []
-    for at, one in enumerate(listed.split(",") if listed else []):
-        found = None if one.startswith("/") else _HOST.fullmatch(one)
-        if found is None and not one.startswith("/"):
+    for at, host in enumerate(listed.split(",") if listed else []):
+        match = None if host.startswith("/") else _HOST.fullmatch(host)
+        if match is None and not host.startswith("/"):
             raise SettingsError("DATABASE_URL has a bad host or port: write host:port, an IPv6 address in brackets")
-        port = (found and found["port"]) or given[min(at, len(given) - 1)] or "5432"
+        port = (match and match["port"]) or default[min(at, len(default) - 1)] or "5432"
         if not port.isdecimal() or not 0 < int(port) < 65536:
             raise SettingsError("DATABASE_URL has a bad port: it is a number from 1 to 65535")
-        hosts.append(one if found is None else found["bracketed"] or found["plain"])
+        hosts.append(host if match is None else match["bracketed"] or match["plain"])
         ports.append(int(port))
     return hosts, ports
 

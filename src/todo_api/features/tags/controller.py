@@ -2,6 +2,7 @@
 
 from litestar import Controller, get
 
+from todo_api.db.session import UserSession
 from todo_api.features.tags.repository import TagRepository
 from todo_api.features.tags.structs import TagQuery, TagWithUsage
 from todo_api.http.dispatch import DirectDispatch
@@ -11,7 +12,7 @@ from todo_api.openapi.document import error_responses
 
 
 def _tags(request: StrictRequest) -> TagRepository:
-    return TagRepository(request.app.state.database, request.user)
+    return TagRepository(UserSession(request.app.state.database, request.user))
 
 
 class TagController(Controller):

@@ -10,10 +10,10 @@ from todo_api.db.statement import Statement
 from todo_api.features.tags.structs import TagQuery, TagWithUsage
 
 _LAST_CHARACTERS: Final = "\U0010ffff" * 50
-"""No name, being of 50 characters at most, has more behind its prefix, nor later ones."""
+"""A name has at most 50 characters, so no name with the prefix sorts after the prefix and these."""
 _TRUE: Final[ColumnElement[Any]] = literal_column("true")
 _ZERO: Final[ColumnElement[Any]] = literal_column("0")
-# Counted tag by tag along the index, which is cheaper than grouping the links; nothing is kept that could be wrong.
+# Counted tag by tag along the index, which is cheaper than grouping the links. There is no stored count to keep right.
 _USED: Final = (
     select_owned(TASK_TAGS, func.count().label("usage_count"))
     .where(TASK_TAGS.c.tag == TAGS.c.name)
@@ -32,6 +32,7 @@ _LIST: Final = Statement(
 
 class TagRepository(OwnedRepository):
     async def used(self, query: TagQuery) -> list[TagWithUsage]:
+        """Returns the tags that have tasks, the most used first."""
         prefix = fold(query.search)
-        found = await self.fetch(_LIST, first=prefix, last=prefix + _LAST_CHARACTERS, limit=query.limit)
-        return [TagWithUsage(*row) for row in found]
+        records = await self.fetch(_LIST, first=prefix, last=prefix + _LAST_CHARACTERS, limit=query.limit)
+        return [TagWithUsage(*record) for record in records]

@@ -7,6 +7,7 @@ import msgspec
 from litestar import Controller, delete, get, patch, post, put
 from litestar.params import FromPath, JSONBody
 
+from todo_api.db.session import UserSession
 from todo_api.errors import TaskNotFound
 from todo_api.features.tasks.idempotency import Created
 from todo_api.features.tasks.list_parameters import TaskQuery
@@ -34,11 +35,11 @@ _UUID_CHARACTERS: Final = 36
 
 
 def _tasks(request: StrictRequest) -> TaskRepository:
-    return TaskRepository(request.app.state.database, request.user)
+    return TaskRepository(UserSession(request.app.state.database, request.user))
 
 
 def _list(request: StrictRequest) -> TaskList:
-    return TaskList(request.app.state.database, request.user)
+    return TaskList(UserSession(request.app.state.database, request.user))
 
 
 def _id(task_id: str) -> UUID:

@@ -1,4 +1,4 @@
-"""What a list of tasks can be asked for."""
+"""The query parameters of the list of tasks."""
 
 from datetime import date
 from typing import Annotated, ClassVar, Literal

@@ -1,4 +1,4 @@
-"""From a query to its page: the statement's shape and parameters, and the cursors."""
+"""Lists of tasks: from the query parameters to the statement's shape and values, and from rows to a page."""
 
 from datetime import date
 from typing import Annotated, Any, Final
@@ -29,28 +29,33 @@ _DECODERS: Final[dict[SortBy, msgspec.msgpack.Decoder[Any]]] = {
 
 class TaskList(OwnedRepository):
     async def page(self, query: TaskQuery) -> TaskPage:
+        """Returns one page.
+
+        Raises:
+            InvalidInput: the cursor is not one of this list.
+        """
         words = _words(query.search)
         bound_to = _identity(self.me, query, words)
         position = _position(query, bound_to)
-        found = await self.fetch(statement(_shape(query, words, position)), **_values(query, words, position))
-        past_the_end = not found or found[0][0] is None
-        tasks = [] if past_the_end else [Task(*row[:-1]) for row in found[: query.limit]]
+        records = await self.fetch(statement(_shape(query, words, position)), **_values(query, words, position))
+        is_empty = not records or records[0][0] is None
+        tasks = [] if is_empty else [Task(*record[:-1]) for record in records[: query.limit]]
         return TaskPage(
             data=tasks,
-            total=(found[0][-1] if found else 0) if query.counts else None,
+            total=(records[0][-1] if records else 0) if query.counts else None,
             limit=query.limit,
             offset=query.offset,
-            next_cursor=encode(_end(tasks[-1], query.sort_by), bound_to) if len(found) > query.limit else None,
+            next_cursor=encode(_end(tasks[-1], query.sort_by), bound_to) if len(records) > query.limit else None,
         )
 
 
 def _words(search: str) -> list[str]:
-    """Longest first: they are rarest and quickest to look for."""
+    """The words of a search. The longest is first, since it is the rarest and fastest to search for."""
     return sorted(set(fold(search).split()), key=lambda word: (-len(word), word))
 
 
 def _identity(me: str, query: TaskQuery, words: list[str]) -> bytes:
-    """What a cursor is good for: this user, these filters, this sort."""
+    """A cursor is valid for one user, one set of filters and one sort. This is their encoding."""
     filters = [words, query.status, query.priority, query.tags, query.tags_match]
     dates = [None if day is UNSET else day for day in (query.due_from, query.due_to)]
     return msgspec.msgpack.encode([me, filters, dates, query.sort_by, query.sort_direction])
@@ -62,7 +67,7 @@ def _position(query: TaskQuery, bound_to: bytes) -> Position | None:
     try:
         return decode(query.cursor, _DECODERS[query.sort_by], bound_to)
     except InvalidCursor:
-        message = "This is no cursor of this list: send a `next_cursor` with the filters and the sort that it came from"
+        message = "This cursor is not valid for this list: send `next_cursor` with the same filters and the same sort"
         raise InvalidInput([FieldError(["query", "cursor"], message, "cursor_invalid")]) from None
 
 
@@ -101,9 +106,9 @@ def _shape(query: TaskQuery, words: list[str], position: Position | None) -> Sha
 
 
 def _values(query: TaskQuery, words: list[str], position: Position | None) -> dict[str, Any]:
-    """Parameters for any shape: one row more than the page tells whether there is a next one."""
+    """Values for all parameters of all shapes. One row more than the page has shows whether there is a next page."""
     padded = words + [""] * WORDS
-    # Punctuation is plain: a word that has some is looked for as it is. To a stem it would mean nothing.
+    # A word with punctuation is searched for as it is. It has no stem.
     stems = [word if word.isalnum() else "" for word in padded]
     return {
         "limit": query.limit + 1,

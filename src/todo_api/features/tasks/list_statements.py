@@ -1,7 +1,7 @@
 """A page of a user's tasks: one statement for each shape of query.
 
-Two ways lead to a page. A walk goes along the index of the sort and stops when the page is full. Where all matches of a
-narrow filter are counted anyway, they are gathered once, and the page is taken from them.
+There are two plans. A keyset page reads the index of the sort and stops when the page is full. If a narrow filter is
+counted anyway, its matches are materialized once, and the page is taken from them.
 See docs/decisions/0031-list-queries-and-indexes.md.
 """
 
@@ -38,7 +38,7 @@ from todo_api.features.tasks.columns import tags_of, task_columns
 from todo_api.features.tasks.list_parameters import SortBy
 
 WORDS: Final = 4
-"""Words of a search that are parameters of their own; further ones are looked at where these were found."""
+"""So many words of a search have parameters of their own. Further words are checked in the rows that match these."""
 Filter = Literal["pending", "completed", "priority", "any_tag", "all_tags", "due", "search", "more_words"]
 Start = Literal["first", "offset", "after", "after_undated"]
 _INDEXED: Final[frozenset[Filter]] = frozenset({"any_tag", "all_tags", "due"})
@@ -50,8 +50,9 @@ _TRUE: Final[ColumnElement[Any]] = literal_column("true")
 _ENGLISH: Final[ColumnElement[Any]] = literal_column("'english'::regconfig")
 _NOT_COUNTED: Final[ColumnElement[Any]] = literal_column("null::bigint").label("total")
 _ALL: Final = once(literal_column("9223372036854775807"))
-"""A limit that the planner cannot see through: it makes a search read the tasks as they lie on the disk, along an
-index, for half the CPU time of reading them the other way round (docs/decisions/0031-list-queries-and-indexes.md)."""
+"""A limit whose value the planner does not know. With it, a search reads the tasks along an index in the order in which
+they are on the disk, which takes half the CPU time of the opposite order
+(docs/decisions/0031-list-queries-and-indexes.md)."""
 _LIMIT: Final = bindparam("limit", type_=Integer)
 _OFFSET: Final = bindparam("offset", type_=Integer)
 _OFFSET_PLUS_LIMIT: Final = bindparam("offset_plus_limit", type_=Integer)
@@ -66,7 +67,7 @@ _SORT_COLUMN: Final[dict[SortBy, tuple[str, Any]]] = {
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """What makes a statement another one; all else is a parameter."""
+    """The parts of a query that change the SQL. Everything else is a parameter."""
 
     filters: frozenset[Filter]
     sort_by: SortBy
@@ -75,11 +76,12 @@ class Shape(msgspec.Struct, frozen=True):
     counts: bool
 
     @property
-    def gathers(self) -> bool:
+    def materializes(self) -> bool:
+        """Whether all matches are counted and a filter makes them few."""
         return self.counts and bool(self.filters & _NARROW)
 
 
-def _found(word: ColumnElement[Any], stem: ColumnElement[Any]) -> ColumnElement[bool]:
+def _contains(word: ColumnElement[Any], stem: ColumnElement[Any]) -> ColumnElement[bool]:
     return or_(
         func.strpos(TASKS.c.title_folded, word) > _ZERO,
         func.strpos(TASKS.c.description_folded, word) > _ZERO,
@@ -88,16 +90,16 @@ def _found(word: ColumnElement[Any], stem: ColumnElement[Any]) -> ColumnElement[
 
 
 def _words() -> ColumnElement[bool]:
-    """Unused parameters are empty, which is found everywhere."""
+    """All words are found. An unused parameter is the empty string, which is found in every task."""
     names = [(f"word{number}", f"stem{number}") for number in range(WORDS)]
     words = [[bindparam(name, type_=Text) for name in pair] for pair in names]
-    return and_(*(_found(word, once(func.plainto_tsquery(_ENGLISH, stem))) for word, stem in words))
+    return and_(*(_contains(word, once(func.plainto_tsquery(_ENGLISH, stem))) for word, stem in words))
 
 
 def _more_words() -> ColumnElement[bool]:
     words, stems = (bindparam(name, type_=ARRAY(Text)) for name in ("more_words", "more_stems"))
     more = func.unnest(words, stems).table_valued("word", "stem").render_derived(name="more")
-    missing = ~_found(more.c.word, func.plainto_tsquery(_ENGLISH, more.c.stem))
+    missing = ~_contains(more.c.word, func.plainto_tsquery(_ENGLISH, more.c.stem))
     return ~exists(select_from(more, _ONE).where(missing).correlate(TASKS))
 
 
@@ -126,7 +128,7 @@ def _order(source: FromClause, shape: Shape, *, undated_last: bool = False) -> l
 
 
 def _after(source: FromClause, shape: Shape) -> ColumnElement[bool]:
-    """Behind the cursor's position, for a row whose key is not null."""
+    """The row comes after the cursor's position. For rows whose key is not null."""
     column, type_ = _SORT_COLUMN[shape.sort_by]
     row = tuple_(source.c[column], source.c.id)
     position = tuple_(bindparam("after_key", type_=type_), _AFTER_ID)
@@ -134,58 +136,58 @@ def _after(source: FromClause, shape: Shape) -> ColumnElement[bool]:
 
 
 def _after_undated(source: FromClause, shape: Shape) -> ColumnElement[bool]:
-    behind = source.c.id < _AFTER_ID if shape.descending else source.c.id > _AFTER_ID
-    return and_(source.c.due_date.is_(None), behind)
+    after = source.c.id < _AFTER_ID if shape.descending else source.c.id > _AFTER_ID
+    return and_(source.c.due_date.is_(None), after)
 
 
-def _cut(found: Select[Any], source: FromClause, shape: Shape) -> Select[Any]:
-    """The page's part of `found`."""
+def _cut(rows: Select[Any], source: FromClause, shape: Shape) -> Select[Any]:
+    """The rows of the page, and one more."""
     if shape.start == "after":
-        found = found.where(_after(source, shape))
-    found = found.order_by(*_order(source, shape)).limit(_LIMIT)
-    return found.offset(_OFFSET) if shape.start == "offset" else found
+        rows = rows.where(_after(source, shape))
+    rows = rows.order_by(*_order(source, shape)).limit(_LIMIT)
+    return rows.offset(_OFFSET) if shape.start == "offset" else rows
 
 
 def _materialized_page(matched: CTE, shape: Shape) -> CTE:
-    found = select_from(matched, matched.c.id)
+    ids = select_from(matched, matched.c.id)
     if shape.start == "after_undated":
-        found = found.where(_after_undated(matched, shape))
+        ids = ids.where(_after_undated(matched, shape))
     elif shape.start == "after":
-        behind = _after(matched, shape)
-        found = found.where(or_(behind, matched.c.due_date.is_(None)) if shape.sort_by == "due_date" else behind)
-    found = found.order_by(*_order(matched, shape, undated_last=True)).limit(_LIMIT).offset(_OFFSET)
-    return select_owned(TASKS).where(TASKS.c.id.in_(found)).cte("page")
+        after = _after(matched, shape)
+        ids = ids.where(or_(after, matched.c.due_date.is_(None)) if shape.sort_by == "due_date" else after)
+    ids = ids.order_by(*_order(matched, shape, undated_last=True)).limit(_LIMIT).offset(_OFFSET)
+    return select_owned(TASKS).where(TASKS.c.id.in_(ids)).cte("page")
 
 
 def _keyset_page(shape: Shape, conditions: list[ColumnElement[bool]]) -> CTE:
     if shape.sort_by != "due_date":
         return _cut(select_owned(TASKS).where(*conditions), TASKS, shape).cte("page")
-    # One index serves both directions when the tasks without a date, which must come last, are a walk of their own.
+    # Tasks without a date come last in both directions. They are read separately, so one index serves both directions.
     undated = select_owned(TASKS).where(*conditions)
     if shape.start == "after_undated":
         return undated.where(_after_undated(TASKS, shape)).order_by(*_order(TASKS, shape)).limit(_LIMIT).cte("page")
     dated = select_owned(TASKS).where(*conditions, TASKS.c.due_date.is_not(None))
     if shape.start == "after":
         dated = dated.where(_after(TASKS, shape))
-    walks = [dated, undated.where(TASKS.c.due_date.is_(None))]
-    both = union_all(*(walk.order_by(*_order(TASKS, shape)).limit(_OFFSET_PLUS_LIMIT) for walk in walks)).cte("both")
+    parts = [dated, undated.where(TASKS.c.due_date.is_(None))]
+    both = union_all(*(part.order_by(*_order(TASKS, shape)).limit(_OFFSET_PLUS_LIMIT) for part in parts)).cte("both")
     return select_from(both).order_by(*_order(both, shape, undated_last=True)).limit(_LIMIT).offset(_OFFSET).cte("page")
 
 
-def _past_the_end(page: CTE, counted: CTE) -> Select[Any]:
-    """A page that has no rows still tells the total."""
-    answer = select_from(counted, *task_columns(page, tags_of(page)), counted.c.total)
-    return answer.outerjoin_from(counted, page, _TRUE)
+def _with_total(page: CTE, counted: CTE) -> Select[Any]:
+    """Rows of the page with the total. An empty page is one row that has only the total."""
+    rows = select_from(counted, *task_columns(page, tags_of(page)), counted.c.total)
+    return rows.outerjoin_from(counted, page, _TRUE)
 
 
 @lru_cache(maxsize=1024)
 def statement(shape: Shape) -> Statement:
-    """Rows of a Task's columns and the total, one more than the page has where there is a next one.
+    """Returns rows of a Task's columns and the total: one more than the page has if there is a next page.
 
-    Parameters that a shape does not use are ignored. A row without an id carries the total only.
+    Parameters that a shape does not use are ignored. A row without an id contains only the total.
     """
     conditions = [_CONDITIONS[each] for each in sorted(shape.filters)]
-    if shape.gathers:
+    if shape.materializes:
         key = TASKS.c[_SORT_COLUMN[shape.sort_by][0]]
         matching = select_owned(TASKS, TASKS.c.id, key).where(*conditions)
         if not shape.filters & _INDEXED:
@@ -195,16 +197,16 @@ def statement(shape: Shape) -> Statement:
             _materialized_page(matched, shape),
             select_from(matched, func.count().label("total")).cte("counted"),
         )
-        return Statement(_past_the_end(page, counted).order_by(*_order(page, shape, undated_last=True)))
+        return Statement(_with_total(page, counted).order_by(*_order(page, shape, undated_last=True)))
     count = select_owned(TASKS, func.count().label("total")).where(*conditions)
     if shape.sort_by != "due_date" and (shape.start == "first" or not shape.counts):
         total = count.correlate(None).scalar_subquery() if shape.counts else _NOT_COUNTED
-        found = select_owned(TASKS, *task_columns(TASKS, tags_of(TASKS)), total).where(*conditions)
-        return Statement(_cut(found, TASKS, shape))
+        rows = select_owned(TASKS, *task_columns(TASKS, tags_of(TASKS)), total).where(*conditions)
+        return Statement(_cut(rows, TASKS, shape))
     page = _keyset_page(shape, conditions)
-    answer = (
-        _past_the_end(page, count.cte("counted"))
+    result = (
+        _with_total(page, count.cte("counted"))
         if shape.counts
         else select_from(page, *task_columns(page, tags_of(page)), _NOT_COUNTED)
     )
-    return Statement(answer.order_by(*_order(page, shape, undated_last=True)))
+    return Statement(result.order_by(*_order(page, shape, undated_last=True)))

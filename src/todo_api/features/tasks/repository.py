@@ -1,4 +1,4 @@
-"""One user's tasks: one statement an operation."""
+"""One user's tasks. Each operation is one statement."""
 
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -25,10 +25,10 @@ class TaskRepository(OwnedRepository):
         return _one(await self.fetch(statements.GET, id=task_id))
 
     async def create(self, task: TaskCreate, key: str | None = None) -> Created:
-        """Once, where an Idempotency-Key is given.
+        """Creates a task, only once for each Idempotency-Key.
 
         Raises:
-            IdempotencyKeyReused: it was given with another task.
+            IdempotencyKeyReused: the key came with another task before.
         """
         statement = statements.create(tagged=bool(task.tags), keyed=key is not None)
         values: dict[str, Any] = {
@@ -44,10 +44,10 @@ class TaskRepository(OwnedRepository):
             return Created(await self._insert(statement, values), replayed=False)
         values |= {"key": key, "fingerprint": idempotency.fingerprint(task)}
         for _ in range(_OPTIMISTIC_TRIES):
-            if found := await self.fetch(statement, **values):
-                answer = idempotency.created(self.me, task, found[0])
-                # Our own task, found again after its first answer was lost, is not replayed to anybody.
-                return answer._replace(replayed=answer.replayed and answer.task.id != values["id"])
+            if records := await self.fetch(statement, **values):
+                created = idempotency.created(self.me, task, records[0])
+                # A task that this call made, and read again after a lost response, is not a replay.
+                return created._replace(replayed=created.replayed and created.task.id != values["id"])
         raise Busy
 
     async def _insert(self, statement: Statement, values: dict[str, Any]) -> Task:
@@ -56,74 +56,74 @@ class TaskRepository(OwnedRepository):
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name != "pk_tasks":
                 raise
-            # Only we know this id: its answer was lost, the task is there.
+            # Nobody else knows this id: the task was created, and the response was lost.
             try:
                 return await self.get(values["id"])
             except Unavailable:
                 raise OutcomeUnknown from error
 
-    async def change(self, task_id: UUID, task: TaskUpdate, meant: Versions = None) -> Task:
-        """Changes the task if it has one of the versions in `meant`; any will do where that is None.
+    async def change(self, task_id: UUID, task: TaskUpdate, if_match: Versions = None) -> Task:
+        """Changes the task if it has one of the versions in `if_match`. None: whatever its version is.
 
         Raises:
-            TaskNotFound, StaleVersion: as do the other changes.
+            TaskNotFound, StaleVersion: the other changes raise these, too.
         """
         sent = task.sent()
         if "priority" in sent:
             sent["priority"] = PRIORITY_NUMBER[sent["priority"]]
-        return await self._change(task_id, sent, meant) if sent else await self._look(task_id, meant)
+        return await self._change(task_id, sent, if_match) if sent else await self._look(task_id, if_match)
 
-    async def toggle(self, task_id: UUID, meant: Versions = None) -> Task:
-        return await self._change(task_id, {"toggled": True}, meant)
+    async def toggle(self, task_id: UUID, if_match: Versions = None) -> Task:
+        return await self._change(task_id, {"toggled": True}, if_match)
 
-    async def remove(self, task_id: UUID, meant: Versions = None) -> None:
-        if meant is not None:
-            await self._settle(stale.REMOVE, task_id, {}, meant)
+    async def remove(self, task_id: UUID, if_match: Versions = None) -> None:
+        if if_match is not None:
+            await self._settle(stale.REMOVE, task_id, {}, if_match)
         elif not await self.fetch(statements.REMOVE, id=task_id):
             raise TaskNotFound
 
-    async def _look(self, task_id: UUID, meant: Versions) -> Task:
-        if meant is None:
+    async def _look(self, task_id: UUID, if_match: Versions) -> Task:
+        if if_match is None:
             return await self.get(task_id)
-        found = await self.fetch(stale.LOOK, id=task_id)
-        if not found:
+        records = await self.fetch(stale.LOOK, id=task_id)
+        if not records:
             raise TaskNotFound
-        *task, changed = found[0]
+        *task, changed = records[0]
         current = Task(*task)
-        if current.version not in meant:
-            raise stale.refusal(current, changed, meant)
+        if current.version not in if_match:
+            raise stale.refusal(current, changed, if_match)
         return current
 
-    async def _change(self, task_id: UUID, values: dict[str, Any], meant: Versions) -> Task:
+    async def _change(self, task_id: UUID, values: dict[str, Any], if_match: Versions) -> Task:
         return await self._settle(
-            statements.update(frozenset(values), matched=meant is not None), task_id, values, meant
+            statements.update(frozenset(values), matched=if_match is not None), task_id, values, if_match
         )
 
-    async def _settle(self, statement: Statement, task_id: UUID, values: dict[str, Any], meant: Versions) -> Task:
-        """Optimistic while that is cheap; then, for a task that many write at once, behind the row's lock.
+    async def _settle(self, statement: Statement, task_id: UUID, values: dict[str, Any], if_match: Versions) -> Task:
+        """Runs the statement optimistically at first, then, for a task that many write at once, with the row locked.
 
-        A race lost to another writer is run again also where a version is demanded: only then is it known what to
-        tell the client.
+        After a race that another writer won, it runs again even if a version was demanded: only then is it known which
+        fields have changed.
         """
-        given = values | _folded(values.get("title"), values.get("description"), values.get("tags"))
-        if meant is not None:
-            given["versions"] = list(meant)
+        values = values | _folded(values.get("title"), values.get("description"), values.get("tags"))
+        if if_match is not None:
+            values["versions"] = list(if_match)
         for _ in range(_OPTIMISTIC_TRIES):
-            found = await self.fetch(statement, id=task_id, **given)
-            if not found or not found[0][-1]:
+            records = await self.fetch(statement, id=task_id, **values)
+            if not records or not records[0][-1]:
                 break
         else:
-            found = await self.fetch_locked(statements.LOCK, statement, id=task_id, **given)
-        if not found:
+            records = await self.fetch_locked(statements.LOCK, statement, id=task_id, **values)
+        if not records:
             raise TaskNotFound
-        *task, changed, _ = found[0]
-        if changed is not None and meant is not None:
-            raise stale.refusal(Task(*task), changed, meant)
+        *task, changed, _ = records[0]
+        if changed is not None and if_match is not None:
+            raise stale.refusal(Task(*task), changed, if_match)
         return Task(*task)
 
 
 def _folded(title: str | None, description: str | None, tags: list[str] | None) -> dict[str, Any]:
-    """What searches and sorts look at; a statement takes what belongs to the fields that it writes."""
+    """The folded texts, for searching and sorting. A statement uses those of the fields that it writes."""
     return {
         "title_folded": fold_title(title or ""),
         "description_folded": fold(description or ""),
@@ -131,7 +131,7 @@ def _folded(title: str | None, description: str | None, tags: list[str] | None) 
     }
 
 
-def _one(found: list[asyncpg.Record]) -> Task:
-    if not found:
+def _one(records: list[asyncpg.Record]) -> Task:
+    if not records:
         raise TaskNotFound
-    return Task(*found[0])
+    return Task(*records[0])
