@@ -12,7 +12,7 @@ from advanced_alchemy.repository import SQLAlchemyAsyncQueryRepository
 from sqlalchemy import Select, bindparam, exists, func, literal_column, select  # noqa: TID251 - the test refuses it
 
 from tests.support.client import fresh_user
-from tests.support.wire import Wire
+from tests.support.counting_proxy import CountingProxy
 from todo_api.db.database import Database
 from todo_api.db.owned import TAGS, TASK_TAGS, TASKS, OwnedRepository, select_from, select_owned, update_owned
 from todo_api.db.session import UnownedStatement, UserSession
@@ -45,13 +45,13 @@ async def titles(rows: OwnedRepository, statement: Select[Any]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def wire(database_url: str) -> Iterator[Wire]:
-    with Wire(database_url) as wire:
+def wire(database_url: str) -> Iterator[CountingProxy]:
+    with CountingProxy(database_url) as wire:
         yield wire
 
 
 @asynccontextmanager
-async def ann_and_bob(wire: Wire) -> AsyncIterator[tuple[OwnedRepository, OwnedRepository]]:
+async def ann_and_bob(wire: CountingProxy) -> AsyncIterator[tuple[OwnedRepository, OwnedRepository]]:
     """Two users with tasks and tags, over one connection that has seen each type of a column."""
     database = Database(wire.url, pool_size=1, max_overflow=0)
     await database.open()
@@ -80,7 +80,7 @@ def test_every_inherited_method_is_called_here() -> None:
 
 
 @pytest.mark.parametrize("name", IN_ONE_ROUND_TRIP)
-def test_an_inherited_method_serves_its_user_alone_in_one_round_trip(wire: Wire, name: str) -> None:
+def test_an_inherited_method_serves_its_user_alone_in_one_round_trip(wire: CountingProxy, name: str) -> None:
     call, for_ann, for_bob = IN_ONE_ROUND_TRIP[name]
 
     async def both() -> None:
@@ -98,7 +98,7 @@ def test_an_inherited_method_serves_its_user_alone_in_one_round_trip(wire: Wire,
         asyncio.run(both())
 
 
-def test_two_statements_are_sent_only_if_the_caller_says_so(wire: Wire) -> None:
+def test_two_statements_are_sent_only_if_the_caller_says_so(wire: CountingProxy) -> None:
     async def two() -> None:
         async with ann_and_bob(wire) as (ann, bob):
             answers: list[Any] = []
@@ -111,7 +111,7 @@ def test_two_statements_are_sent_only_if_the_caller_says_so(wire: Wire) -> None:
     asyncio.run(two())
 
 
-def test_a_row_of_somebody_else_does_not_exist(wire: Wire) -> None:
+def test_a_row_of_somebody_else_does_not_exist(wire: CountingProxy) -> None:
     async def story() -> None:
         async with ann_and_bob(wire) as (ann, bob):
             secret = await bob.get_one(select_owned(TASKS, TASKS.c.id))
@@ -125,7 +125,7 @@ def test_a_row_of_somebody_else_does_not_exist(wire: Wire) -> None:
     asyncio.run(story())
 
 
-def test_the_caller_cannot_bind_another_user(wire: Wire) -> None:
+def test_the_caller_cannot_bind_another_user(wire: CountingProxy) -> None:
     async def story() -> None:
         async with ann_and_bob(wire) as (ann, bob):
             assert list((await ann.session.execute(TITLES, {"me": bob.me})).scalars()) == ANN
@@ -136,7 +136,7 @@ def test_the_caller_cannot_bind_another_user(wire: Wire) -> None:
     asyncio.run(story())
 
 
-def test_lists_subqueries_and_limits_work(wire: Wire) -> None:
+def test_lists_subqueries_and_limits_work(wire: CountingProxy) -> None:
     tagged = select_owned(TASK_TAGS, TASK_TAGS.c.task_id).where(TASK_TAGS.c.tag.in_(["tag of milk", "tag of secret"]))
     statement = select_owned(TASKS, TASKS.c.title, tags_of(TASKS).label("tags")).where(TASKS.c.id.in_(tagged)).limit(5)
 
@@ -166,7 +166,7 @@ UNOWNED: Final[dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", UNOWNED)
-def test_a_statement_that_is_not_owned_is_refused_before_it_is_sent(wire: Wire, name: str) -> None:
+def test_a_statement_that_is_not_owned_is_refused_before_it_is_sent(wire: CountingProxy, name: str) -> None:
     async def refused() -> None:
         async with ann_and_bob(wire) as (ann, _):
             before = wire.round_trips
@@ -177,7 +177,7 @@ def test_a_statement_that_is_not_owned_is_refused_before_it_is_sent(wire: Wire, 
     asyncio.run(refused())
 
 
-def test_a_compiled_statement_without_a_user_is_refused_too(wire: Wire) -> None:
+def test_a_compiled_statement_without_a_user_is_refused_too(wire: CountingProxy) -> None:
     nobodys, owned = Statement(select(TASKS.c.title)), Statement(TITLES)
 
     async def refused() -> None:
