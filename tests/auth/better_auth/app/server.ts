@@ -1,4 +1,4 @@
-// The front end of the guide: Better Auth, a page, a server action. What is below /control the tests ask for.
+// The front end of the guide: Better Auth, a page, a server action. The tests call the routes below /control.
 import { readFileSync } from "node:fs";
 import http from "node:http";
 import { createEmailVerificationToken } from "better-auth/api";
@@ -15,10 +15,10 @@ const betterAuth = toNodeHandler(auth);
 async function answer(path: string, request: http.IncomingMessage): Promise<unknown> {
   let body = "";
   for await (const chunk of request) body += chunk;
-  const given = body ? JSON.parse(body) : {};
+  const fields = body ? JSON.parse(body) : {};
   switch (path) {
     case "/action":
-      return current.run(new Headers({ cookie: request.headers.cookie ?? "" }), () => addTask(given.title));
+      return current.run(new Headers({ cookie: request.headers.cookie ?? "" }), () => addTask(fields.title));
     case "/control/rotate":
       for (const key of tables.jwks!) key.expiresAt = new Date(Date.now() - 1000);
       return {};
@@ -26,9 +26,9 @@ async function answer(path: string, request: http.IncomingMessage): Promise<unkn
       for (const key of tables.jwks!) key.expiresAt = MONTHS_AGO;
       return {};
     case "/control/sign":
-      return auth.api.signJWT({ body: { payload: given } });
+      return auth.api.signJWT({ body: { payload: fields } });
     case "/control/e-mail":
-      return { token: await createEmailVerificationToken(process.env.BETTER_AUTH_SECRET!, given.email) };
+      return { token: await createEmailVerificationToken(process.env.BETTER_AUTH_SECRET!, fields.email) };
     default:
       throw new Error(`nothing at ${path}`);
   }
