@@ -1,4 +1,4 @@
-"""What operations cost as users get more, and as one user's tasks get more; and how fast a million tasks are seeded.
+"""The cost of operations as users get more and as one user's tasks get more, and the time to seed a million tasks.
 
     python -m benchmarks.growth.run [--users 1000,10000,100000] [--tasks 100,1000,10000,100000] [--million 1000]
 

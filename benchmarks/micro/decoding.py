@@ -1,4 +1,4 @@
-"""What it costs to find repeated names in an accepted body: `python -m benchmarks.micro.decoding`.
+"""The cost of finding repeated names in an accepted body: `python -m benchmarks.micro.decoding`.
 
 µs of CPU for each body, interleaved, median of the rounds: msgspec alone; the second parse that gives every name; the
 search that replaces it; `decode_body` as a whole.

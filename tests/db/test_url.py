@@ -59,7 +59,7 @@ def test_require_and_up_verify(mode: str) -> None:
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
-def test_what_is_for_the_server_goes_there() -> None:
+def test_server_settings_are_passed_to_the_server() -> None:
     settings = connect_arguments("postgresql://u@h/d?application_name=mine&options=endpoint%3Dep-x")["server_settings"]
     assert settings == {"application_name": "mine", "options": "endpoint=ep-x"}
 
@@ -84,7 +84,7 @@ def test_a_pooler_is_known_by_its_name() -> None:
         "postgresql://u:hidden@h/d?schema=public",
     ],
 )
-def test_what_is_wrong_is_said_in_one_line_without_the_password(tmp_path: Path, url: str) -> None:
+def test_a_bad_url_gives_one_line_without_the_password(tmp_path: Path, url: str) -> None:
     with pytest.raises(SettingsError, match=r"^DATABASE_URL [^\n]+$") as refusal:
         connect_arguments(url)
     assert "hidden" not in str(refusal.value)
@@ -115,7 +115,7 @@ def test_migrations_wait_and_then_say_so_in_one_line() -> None:
 
 
 class Authority:
-    """One that nobody knows but those who are told."""
+    """A certificate authority that only the given clients trust."""
 
     def __init__(self, directory: Path, host: str) -> None:
         key = ec.generate_private_key(ec.SECP256R1())

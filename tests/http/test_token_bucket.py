@@ -33,7 +33,7 @@ def test_users_have_buckets_of_their_own() -> None:
     assert buckets.take("bob", 0).allowed
 
 
-def test_what_is_full_again_is_forgotten() -> None:
+def test_a_bucket_that_is_full_again_is_dropped() -> None:
     buckets = Buckets(50, 100)
     for number in range(100_000):
         buckets.take(f"user{number}", number / 1000)

@@ -169,7 +169,7 @@ class CheckedPool:
         return connection
 
     async def _ping(self) -> None:
-        """Sends one test query. Whatever fails, there is one try only.
+        """Sends one test query. It is not sent again after a failure.
 
         Raises:
             errors.Unavailable: the database did not answer.

@@ -62,7 +62,7 @@ def fingerprint(task: TaskCreate) -> bytes:
 
 
 def claimed(task_id: ColumnElement[Any]) -> CTE:
-    """The key, if it is free or old. Whoever claims the same key at the same time waits here for the first."""
+    """The key, if it is free or old. A second request that claims the same key waits here for the first one."""
     claim = insert_owned(KEYS, {"key": _KEY, "fingerprint": _FINGERPRINT, "task_id": task_id, "created_at": _NOW})
     return (
         claim.on_conflict_do_update(
