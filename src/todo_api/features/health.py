@@ -1,4 +1,4 @@
-"""Is the process alive, and can it serve?"""
+"""Liveness and readiness."""
 
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ class HealthController(Controller):
     path = "/health"
     tags = ["health"]
     security = [{}]
+    opt = {"any_query": True}
 
     @get(operation_id="getHealth", summary="Liveness: never touches the database")
     async def get_health(self) -> Health:

@@ -63,7 +63,9 @@ def page(*, own: bool) -> str:
 def docs_router() -> Router:
     """For the framework's own documents below `/docs`."""
     headers = {"Content-Security-Policy": policy(own=SCRIPT.exists())}
-    return Router("/docs", route_handlers=[], include_in_schema=False, response_headers=headers)
+    return Router(
+        "/docs", route_handlers=[], include_in_schema=False, response_headers=headers, opt={"any_query": True}
+    )
 
 
 class ScalarPage(OpenAPIRenderPlugin):

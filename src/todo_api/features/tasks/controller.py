@@ -42,7 +42,7 @@ def _list(request: StrictRequest) -> TaskList:
 
 
 def _id(task_id: str) -> UUID:
-    """An id that cannot be one is an id that does not exist."""
+    """Text that is not a UUID in its usual form is the id of no task: 404."""
     if len(task_id) != _UUID_CHARACTERS:
         raise TaskNotFound
     try:
@@ -86,7 +86,7 @@ class TaskController(Controller):
         summary="Create a task",
         response_description="Created; `Location` is its path.",
         responses=error_responses(400, 401, 403, 409),
-        headers=["Idempotency-Key"],
+        opt={"headers": ["Idempotency-Key"]},
     )
     async def create_task(self, data: JSONBody[TaskCreate], request: StrictRequest) -> JsonResponse[Task]:
         return _new(await _tasks(request).create(data, idempotency_key(request.scope)))
@@ -97,8 +97,7 @@ class TaskController(Controller):
         description=_LIST,
         response_description="A page of tasks.",
         responses=error_responses(400, 401, 403),
-        query=TaskQuery,
-        headers=["If-None-Match"],
+        opt={"query": TaskQuery, "headers": ["If-None-Match"]},
     )
     async def list_tasks(self, request: StrictRequest) -> JsonResponse[TaskPage]:
         return _page_or_304(await _list(request).page(request.parameters(TaskQuery)), request)
@@ -108,7 +107,7 @@ class TaskController(Controller):
         operation_id="getTask",
         summary="One task",
         responses=error_responses(400, 401, 403, 404),
-        headers=["If-None-Match"],
+        opt={"headers": ["If-None-Match"]},
     )
     async def get_task(self, task_id: FromPath[str], request: StrictRequest) -> JsonResponse[Task]:
         return _task_or_304(await _tasks(request).get(_id(task_id)), request)
@@ -119,8 +118,7 @@ class TaskController(Controller):
         summary="Change a task",
         description="What is left out stays as it is. A body that changes nothing leaves `version` alone.",
         responses=error_responses(400, 401, 403, 404),
-        headers=["If-Match"],
-        extra_responses=[STALE],
+        opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def update_task(
         self,
@@ -136,8 +134,7 @@ class TaskController(Controller):
         summary="Change a task",
         description="The same as PATCH: what is left out stays as it is.",
         responses=error_responses(400, 401, 403, 404),
-        headers=["If-Match"],
-        extra_responses=[STALE],
+        opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def put_task(
         self,
@@ -152,8 +149,7 @@ class TaskController(Controller):
         operation_id="deleteTask",
         summary="Delete a task",
         responses=error_responses(400, 401, 403, 404),
-        headers=["If-Match"],
-        extra_responses=[STALE],
+        opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def delete_task(self, task_id: FromPath[str], request: StrictRequest) -> None:
         await _tasks(request).remove(_id(task_id), versions_to_match(request.scope))
@@ -164,8 +160,7 @@ class TaskController(Controller):
         summary="Complete a task, or take that back",
         description="Without a body it toggles. With a body it sets, so that a retry is safe.",
         responses=error_responses(400, 401, 403, 404),
-        headers=["If-Match"],
-        extra_responses=[STALE],
+        opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def toggle_task_completion(
         self,
@@ -173,7 +168,7 @@ class TaskController(Controller):
         request: StrictRequest,
         data: JSONBody[Completion | None] = None,
     ) -> JsonResponse[Task]:
-        meant = versions_to_match(request.scope)
+        if_match = versions_to_match(request.scope)
         if data is None:
-            return _one(await _tasks(request).toggle(_id(task_id), meant))
-        return _one(await _tasks(request).change(_id(task_id), TaskUpdate(completed=data.completed), meant))
+            return _one(await _tasks(request).toggle(_id(task_id), if_match))
+        return _one(await _tasks(request).change(_id(task_id), TaskUpdate(completed=data.completed), if_match))
