@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 from litestar import Request, get, post
-from litestar.params import Body, JSONBody, Parameter
+from litestar.params import FromQuery, JSONBody, QueryParameter, QueryParams, RawBody, URLEncodedBody
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from tests.support.client import errors_of
@@ -28,11 +28,11 @@ def test_unknown_query_parameters_are_400() -> None:
     async def without() -> None: ...
 
     @get(PATH + "/limit")
-    async def with_limit(limit: int) -> int:
+    async def with_limit(limit: FromQuery[int]) -> int:
         return limit
 
     @get(PATH + "/query")
-    async def with_all(query: dict[str, Any]) -> list[str]:
+    async def with_all(query: QueryParams) -> list[str]:
         return sorted(query)
 
     app = make_app(without, with_limit, with_all)
@@ -45,7 +45,7 @@ def test_unknown_query_parameters_are_400() -> None:
 
 def test_a_route_names_its_query_parameters_by_alias_or_by_struct_or_takes_any() -> None:
     @get(PATH)
-    async def alias(size: Annotated[list[int], Parameter(query="page-size")]) -> list[int]:
+    async def alias(size: Annotated[list[int], QueryParameter(name="page-size")]) -> list[int]:
         return size
 
     @get(PATH + "/struct", opt={"query": NoteQuery})
@@ -78,7 +78,7 @@ def test_struct_bodies_are_strict_and_others_are_as_litestar_reads_them() -> Non
         return data
 
     @post(PATH + "/list")
-    async def notes(data: list[Note]) -> list[Note]:
+    async def notes(data: JSONBody[list[Note]]) -> list[Note]:
         return data
 
     @post(PATH + "/plain")
@@ -87,7 +87,7 @@ def test_struct_bodies_are_strict_and_others_are_as_litestar_reads_them() -> Non
         return value
 
     @post(PATH + "/form")
-    async def form(data: Annotated[dict[str, str], Body(media_type="application/x-www-form-urlencoded")]) -> str:
+    async def form(data: URLEncodedBody[dict[str, str]]) -> str:
         return data["a"]
 
     app = make_app(struct, notes, plain, form)
@@ -130,11 +130,11 @@ async def pieces(size: int) -> AsyncIterator[bytes]:
     ("limit", "words"), [(None, "64 KiB"), (2048, "2 KiB"), (100, "100 bytes"), (MAX_BODY_BYTES + 1, "65537 bytes")]
 )
 def test_a_route_may_have_a_body_limit_of_its_own(limit: int | None, words: str, announced: bool) -> None:
-    own = {} if limit is None else {"request_max_body_size": limit}
+    own: dict[str, Any] = {} if limit is None else {"request_max_body_size": limit}
     most = limit or MAX_BODY_BYTES
 
     @post(PATH, **own)
-    async def whole(body: bytes) -> int:
+    async def whole(body: RawBody) -> int:
         return len(body)
 
     @post(PATH + "/stream", **own)
@@ -154,7 +154,7 @@ def test_a_route_may_have_a_body_limit_of_its_own(limit: int | None, words: str,
 
 def test_a_route_may_have_no_body_limit() -> None:
     @post(PATH, request_max_body_size=None)
-    async def part(body: bytes) -> int:
+    async def part(body: RawBody) -> int:
         return len(body)
 
     size = 20_000_000
@@ -164,7 +164,7 @@ def test_a_route_may_have_no_body_limit() -> None:
 @pytest.mark.parametrize("middleware", [[], [no_op_function]], ids=["no middleware", "middleware"])
 def test_a_route_may_have_a_body_time_of_its_own(middleware: list[Any]) -> None:
     @post(PATH, opt={"body_seconds": 0.2}, middleware=middleware)
-    async def part(body: bytes) -> int:
+    async def part(body: RawBody) -> int:
         return len(body)
 
     async def slow() -> AsyncIterator[bytes]:

@@ -2,7 +2,8 @@
 
 import re
 from functools import cache
-from typing import Any, Final, get_args
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
 from urllib.parse import urlencode
 
 import msgspec
@@ -136,6 +137,7 @@ def _parameter_names(connection: ASGIConnection[Any, Any, Any, Any]) -> set[str]
 @cache
 def _struct(annotation: Any) -> type[msgspec.Struct] | None:
     """The Struct in `annotation`, which is the Struct or a union of it and None."""
-    types = [part for part in get_args(annotation) if part is not type(None)] or [annotation]
-    only = types[0] if len(types) == 1 else None
-    return only if isinstance(only, type) and issubclass(only, msgspec.Struct) else None
+    if get_origin(annotation) in (Union, UnionType):
+        types = [part for part in get_args(annotation) if part is not type(None)]
+        annotation = types[0] if len(types) == 1 else None
+    return annotation if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct) else None
