@@ -1,11 +1,12 @@
-"""The table of contents: what the service is made of."""
+"""The wiring of the service: routes, middleware, lifespan."""
 
 import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,13 +21,14 @@ from todo_api.auth.verifier import Verifier
 from todo_api.config.environment import SettingsError
 from todo_api.config.settings import Settings, load_settings
 from todo_api.db.database import Database
+from todo_api.errors import MAX_BODY_BYTES
 from todo_api.features.health import HealthController
 from todo_api.features.tags.controller import TagController
 from todo_api.features.tasks.controller import TaskController
-from todo_api.http.exceptions import ExceptionMiddleware
+from todo_api.http.exceptions import ExceptionMiddleware, handle_exception
 from todo_api.http.headers import ResponseHeadersMiddleware
-from todo_api.http.rate_limit import RateLimit
-from todo_api.http.request import StrictRequest
+from todo_api.http.rate_limit import AnonymousRateLimitMiddleware, RateLimit, UserRateLimitMiddleware
+from todo_api.http.request import StrictRequest, refuse_unknown_parameters
 from todo_api.http.request_limits import RequestLimitsMiddleware
 from todo_api.http.shutdown import Drain
 from todo_api.observability.metrics import Metrics, MetricsMiddleware
@@ -42,39 +44,51 @@ from todo_api.openapi import document as docs
 _FOLLOW_SECONDS: Final = 0.5
 
 
+Middleware = Callable[[ASGIApp], ASGIApp]
+
+
 def create_app(settings: Settings | None = None) -> Litestar:
-    """The ASGI app. Nothing is opened before its lifespan starts."""
+    """Returns the ASGI app. It opens no connections before its lifespan starts."""
     settings = settings or load_settings(os.environ, Path.cwd())
     jwks = Jwks(settings.jwks_url) if settings.jwks_url else None
     metrics = Metrics() if settings.metrics_token is not None else None
     app = Litestar(
         route_handlers=[TaskController, TagController, HealthController, *docs.routes(enabled=settings.docs_enabled)],
         request_class=StrictRequest,
+        request_max_body_size=MAX_BODY_BYTES,
+        guards=[refuse_unknown_parameters],
+        exception_handlers={Exception: handle_exception},
         lifespan=[_database(settings, metrics), _issuer(jwks)],
         openapi_config=docs.config() if settings.docs_enabled else None,
         logging_config=None,
     )
-    expected = ExpectedClaims(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
-    throttle = RateLimit(*settings.rate_limit) if settings.rate_limit else None
-    router = ExceptionMiddleware(app.asgi_router)
-    admitted: ASGIApp = ServerTimingMiddleware(router) if settings.server_timing else router
-    guard: ASGIApp = AuthenticationMiddleware(
-        throttle.limit_authenticated(admitted) if throttle else admitted,
-        Verifier(shared_secrets(settings.secrets), jwks, expected),
-    )
-    counted = throttle.limit_anonymous(guard) if throttle else guard
-    page = (
-        MetricsMiddleware(counted, metrics, settings.metrics_token) if metrics and settings.metrics_token else counted
-    )
-    app.state.drain = drain = Drain(settings.drain_seconds)
-    app.state.observe = app.asgi_handler = ObservabilityMiddleware(
-        ResponseHeadersMiddleware(
-            RequestLimitsMiddleware(page), settings.allowed_origins, drain, secure=settings.production
-        ),
-        Pseudonyms(settings.secrets[0] if settings.secrets else (settings.database_url or "").encode()),
-        metrics,
-    )
+    app.state.drain = Drain(settings.drain_seconds)
+    app.asgi_handler = app.asgi_router
+    for layer in reversed(_middleware(settings, jwks, metrics, app.state.drain)):
+        app.asgi_handler = layer(app.asgi_handler)
+    app.state.observe = app.asgi_handler
     return app
+
+
+def _middleware(settings: Settings, jwks: Jwks | None, metrics: Metrics | None, drain: Drain) -> list[Middleware]:
+    """The ASGI middleware, outermost first. None stands for one that the settings turn off."""
+    pseudonyms = Pseudonyms(settings.secrets[0] if settings.secrets else (settings.database_url or "").encode())
+    claims = ExpectedClaims(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+    verifier = Verifier(shared_secrets(settings.secrets), jwks, claims)
+    limit = RateLimit(*settings.rate_limit) if settings.rate_limit else None
+    origins, token = settings.allowed_origins, settings.metrics_token
+    layers: list[Middleware | None] = [
+        partial(ObservabilityMiddleware, pseudonyms=pseudonyms, metrics=metrics),
+        partial(ResponseHeadersMiddleware, allowed_origins=origins, drain=drain, secure=settings.production),
+        RequestLimitsMiddleware,
+        partial(MetricsMiddleware, metrics=metrics, token=token) if metrics and token else None,
+        partial(AnonymousRateLimitMiddleware, limit=limit) if limit else None,
+        partial(AuthenticationMiddleware, verifier=verifier),
+        partial(UserRateLimitMiddleware, limit=limit) if limit else None,
+        ServerTimingMiddleware if settings.server_timing else None,
+        ExceptionMiddleware,
+    ]
+    return [layer for layer in layers if layer is not None]
 
 
 def _database(settings: Settings, metrics: Metrics | None) -> Any:
@@ -118,7 +132,7 @@ def _issuer(jwks: Jwks | None) -> Any:
 
 
 async def _follow_parent() -> None:
-    """Ends this worker, gracefully, when the process that started it was killed: nobody else would."""
+    """Stops this worker gracefully after its parent process was killed, which cannot stop it any more."""
     parent = multiprocessing.parent_process()
     while parent is None or os.getppid() == parent.pid:  # noqa: ASYNC110 - the kernel sets no event
         await asyncio.sleep(_FOLLOW_SECONDS)

@@ -1,4 +1,4 @@
-"""What a client can be told."""
+"""The errors that a client can receive: status, `code`, `detail` and headers."""
 
 from typing import ClassVar, Final
 
@@ -11,14 +11,14 @@ class FieldError(msgspec.Struct, frozen=True):
     """One thing wrong with the input."""
 
     loc: list[str | int]
-    """Where: `body`, `query`, `path` or `header`, then the field, then the position in a list."""
+    """`body`, `query`, `path` or `header`, then the field, then the position in a list."""
     msg: str
     type: str
-    """A stable word, pydantic's where it has one."""
+    """A stable word. It is pydantic's where pydantic has one."""
 
 
 class Error(msgspec.Struct, frozen=True):
-    """Every answer that is not 2xx, but for invalid input."""
+    """Every answer that is not 2xx, except for invalid input."""
 
     detail: str
     code: str
@@ -33,11 +33,11 @@ class ValidationError(msgspec.Struct, frozen=True):
 
 
 class ApiError(Exception):
-    """A refusal with its answer."""
+    """An error with its HTTP response."""
 
-    status: ClassVar[int]
-    code: ClassVar[str]
-    detail: ClassVar[str]
+    status: int
+    code: str
+    detail: str
     headers: ClassVar[dict[str, str]] = {}
 
     def body(self) -> msgspec.Struct:
@@ -47,8 +47,12 @@ class ApiError(Exception):
         return self.headers
 
 
+MAX_BODY_BYTES: Final = 64 * 1024
+"""The default. A route may set `request_max_body_size`."""
+BODY_SECONDS: Final = 10
+"""The default time for a whole body to arrive. A route may set `opt={"body_seconds": …}`."""
 MOST_ERRORS: Final = 100
-"""Of one request: a body of 64 KiB has room for thousands of wrong fields, and nobody reads so many."""
+"""The most field errors in one response. A body of 64 KiB has room for thousands, and nobody reads so many."""
 
 
 class InvalidInput(ApiError):
@@ -96,6 +100,10 @@ class SlowBody(ApiError):
     status, code, detail = 408, "slow_body", "The body did not arrive within ten seconds."
     headers: ClassVar[dict[str, str]] = {"Connection": "close"}
 
+    def __init__(self, seconds: float = BODY_SECONDS) -> None:
+        if seconds != BODY_SECONDS:
+            self.detail = f"The body did not arrive within {seconds:g} seconds."
+
 
 class Conflict(ApiError):
     status, code, detail = 409, "conflict", "Another change came first. Look again, then try again."
@@ -122,7 +130,11 @@ class StaleVersion(ApiError):
 
 
 class BodyTooLarge(ApiError):
-    status, code, detail = 413, "body_too_large", "The body is larger than 64 KiB."
+    status, code = 413, "body_too_large"
+
+    def __init__(self, max_bytes: int = MAX_BODY_BYTES) -> None:
+        size = f"{max_bytes} bytes" if max_bytes % 1024 else f"{max_bytes // 1024} KiB"
+        self.detail = f"The body is larger than {size}."
 
 
 class UriTooLong(ApiError):
@@ -138,7 +150,7 @@ class TooManyRequests(ApiError):
 
 
 class Unavailable(ApiError):
-    """The database's share of failures. But for `OutcomeUnknown`, nothing was changed."""
+    """An error of the database. Nothing was changed, except perhaps after `OutcomeUnknown`."""
 
     status = 503
 
@@ -206,12 +218,11 @@ _MEANINGS: Final[dict[str, type[ApiError]]] = {
     "23505": Conflict,
     "23P01": Conflict,
 }
-"""SQLSTATEs, or their beginnings, the longer before the shorter."""
-_INPUT_CLASS: Final = "22"
+"""By SQLSTATE or its first characters. The first match counts, so longer ones come first."""
 
 
 def from_database(error: Exception) -> ApiError:
-    """What a failure of the driver means to the client, by SQLSTATE.
+    """Maps an exception of the driver to an error for the client, by SQLSTATE.
 
     https://www.postgresql.org/docs/current/errcodes-appendix.html
     """
@@ -219,13 +230,14 @@ def from_database(error: Exception) -> ApiError:
         return error
     state = getattr(error, "sqlstate", None)
     if isinstance(error, asyncpg.PostgresError) and state:
-        if state.startswith(_INPUT_CLASS):
+        if state.startswith("22"):  # data exception
             return InvalidInput([FieldError(["body"], "A value cannot be stored", "value_error")])
         return next((meaning for start, meaning in _MEANINGS.items() if state.startswith(start)), InternalError)()
     return InternalError()
 
 
 async def send_error(send: Send, error: ApiError, headers: dict[str, str] | None = None) -> None:
+    """Sends `error` from ASGI middleware. Routes raise it."""
     body = msgspec.json.encode(error.body())
     lines = {
         **error.header_lines(),

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from tests.support.client import Person
 from tests.support.raw import Exchange, exchange, request, statuses_in
 from tests.support.service import Service
-from todo_api.http.request_limits import BODY_SECONDS
+from todo_api.errors import BODY_SECONDS
 
 HALF_A_BODY = request(b"POST", None, b"Content-Length: 100", body=b'{"title":')
 HALF_A_CHUNK = request(b"POST", None, b"Transfer-Encoding: chunked", body=b"50\r\n{")

@@ -141,7 +141,7 @@ export interface components {
         };
         /**
          * Error
-         * @description Every answer that is not 2xx, but for invalid input.
+         * @description Every answer that is not 2xx, except for invalid input.
          */
         Error: {
             detail: string;

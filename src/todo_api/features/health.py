@@ -24,6 +24,7 @@ class HealthController(Controller):
     path = "/health"
     tags = ["health"]
     security = [{}]
+    opt = {"any_query": True}
 
     @get(operation_id="getHealth", summary="Liveness: does not use the database")
     async def get_health(self) -> Health:

@@ -1,4 +1,4 @@
-"""What every request and every answer has, unknown paths and our own bugs included."""
+"""Request id, security headers and CORS for every response, including unknown paths and internal errors."""
 
 import logging
 import re
@@ -21,19 +21,19 @@ _SECURITY: Final[Headers] = [
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"vary", b"Origin"),
-    (b"server", b""),  # else the server puts its name here
+    (b"server", b""),  # otherwise the server adds its name
 ]
-_OF_A_BODY: Final = (b"content-type", b"content-length")
+_BODY_HEADERS: Final = (b"content-type", b"content-length")
 _HTTPS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000")
-_NOTHING_RUNS: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_NOT_KEPT: Final = (b"cache-control", b"no-store")
-_ASKED_FOR_AGAIN: Final = (b"cache-control", b"private, no-cache")
+_NO_SCRIPTS: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_NO_STORE: Final = (b"cache-control", b"no-store")
+_REVALIDATE: Final = (b"cache-control", b"private, no-cache")
 _PREFLIGHT: Final[Headers] = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
     (b"access-control-allow-headers", b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key"),
     (b"access-control-max-age", b"600"),
 ]
-_EXPOSED: Final = (
+_EXPOSED_HEADERS: Final = (
     b"ETag, Location, Idempotency-Replayed, X-Request-ID, Retry-After, "
     b"RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 )
@@ -41,42 +41,42 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class _HeaderWriter:
-    """`send`, with what every answer has; what was answered goes to the request's context."""
+    """`send` that adds the headers of every response, and records status and size in the request context."""
 
     def __init__(self, send: Send, scope: HTTPScope, allowed_origins: frozenset[bytes], always: Headers) -> None:
         self.send = send
         self.method: str = scope["method"]
         self.request_id = b""
         origin: bytes | None = None
-        asks_for_method = False
+        requests_method = False
         for name, value in scope["headers"]:
             if name == b"origin":
                 origin = value
             elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
                 self.request_id = value
             elif name == b"access-control-request-method":
-                asks_for_method = True
+                requests_method = True
         self.request_id = self.request_id or b"%016x" % getrandbits(64)
         self.context = request_context.get() or RequestContext()
         self.context.request_id = self.request_id.decode()
         self.bodiless = self.method == "HEAD"
-        self.preflight = self.method == "OPTIONS" and origin is not None and asks_for_method
+        self.preflight = self.method == "OPTIONS" and origin is not None and requests_method
         self.origin_allowed = origin in allowed_origins
         self.headers: Headers = [(b"x-request-id", self.request_id), *always]
         if origin is not None and self.origin_allowed:
             self.headers += [
                 (b"access-control-allow-origin", origin),
                 (b"access-control-allow-credentials", b"true"),
-                (b"access-control-expose-headers", _EXPOSED),
+                (b"access-control-expose-headers", _EXPOSED_HEADERS),
             ]
 
     def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *self.headers, *_privacy(message["headers"])]
+            message["headers"] = [*message["headers"], *self.headers, *_cache_and_csp(message["headers"])]
             if self.method == "OPTIONS" and message["status"] == 405:
                 message["status"] = 204
                 self.bodiless = True
-                message["headers"] = [h for h in message["headers"] if h[0] not in _OF_A_BODY]
+                message["headers"] = [h for h in message["headers"] if h[0] not in _BODY_HEADERS]
             self.context.status = message["status"]
         elif message["type"] == "http.response.body":
             if self.bodiless:
@@ -85,19 +85,22 @@ class _HeaderWriter:
         return self.send(message)
 
 
-def _privacy(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Nothing is kept by caches, or at least not used unasked; nothing of ours runs in a browser but pages of ours."""
-    given = dict(headers)
-    added = [] if given.get(b"content-type", b"").startswith(b"text/html") else [_NOTHING_RUNS]
-    added.append(_ASKED_FOR_AGAIN if b"etag" in given else _NOT_KEPT)
-    return [header for header in added if header[0] not in given]
+def _cache_and_csp(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Adds Cache-Control (no-store, or revalidate if there is an ETag) and, except for HTML, a CSP that blocks scripts.
+
+    A response that has its own keeps it.
+    """
+    own = dict(headers)
+    added = [] if own.get(b"content-type", b"").startswith(b"text/html") else [_NO_SCRIPTS]
+    added.append(_REVALIDATE if b"etag" in own else _NO_STORE)
+    return [header for header in added if header[0] not in own]
 
 
 class ResponseHeadersMiddleware:
     """ASGI middleware: request id, security headers, CORS (WHATWG Fetch), HEAD and OPTIONS for every path.
 
-    The framework's CORS overwrites `Vary`, and tells refused origins that credentials are welcome; it has no HEAD, and
-    its OPTIONS knows one method of a path.
+    Litestar's CORS overwrites `Vary`, and sends Access-Control-Allow-Credentials to refused origins. Litestar does not
+    answer HEAD on GET routes, and its OPTIONS names only one method of a path.
     """
 
     def __init__(self, app: ASGIApp, allowed_origins: frozenset[str], drain: Drain, *, secure: bool) -> None:
@@ -110,29 +113,29 @@ class ResponseHeadersMiddleware:
         if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
-        sent = _HeaderWriter(send, scope, self.allowed_origins, self.always)
+        writer = _HeaderWriter(send, scope, self.allowed_origins, self.always)
         if self.drain.begun:
-            sent.headers.append((b"connection", b"close"))
-        scope["state"]["request_id"] = sent.context.request_id
+            writer.headers.append((b"connection", b"close"))
+        scope["state"]["request_id"] = writer.context.request_id
         try:
-            if sent.preflight:
-                await self._preflight(sent)
+            if writer.preflight:
+                await self._preflight(writer)
             else:
-                # The router answers HEAD as GET. OPTIONS it answers, as any method it has not, with what it allows.
-                if sent.method == "HEAD":
+                # HEAD is routed as GET. OPTIONS is routed as an unknown method: the router's 405 names the known ones.
+                if writer.method == "HEAD":
                     scope["method"] = "GET"
-                elif sent.method == "OPTIONS":
+                elif writer.method == "OPTIONS":
                     scope["method"] = "?"  # type: ignore[typeddict-item]
-                await self.app(scope, receive, sent)
+                await self.app(scope, receive, writer)
         except Exception as error:
-            _LOG.error("unhandled", exc_info=error, extra={"request_id": sent.context.request_id})
-            if sent.context.status:
+            _LOG.error("unhandled", exc_info=error, extra={"request_id": writer.context.request_id})
+            if writer.context.status:
                 raise
-            await send_error(sent, InternalError())
+            await send_error(writer, InternalError())
 
-    async def _preflight(self, sent: _HeaderWriter) -> None:
-        if not sent.origin_allowed:
-            await send_error(sent, OriginNotAllowed())
+    async def _preflight(self, writer: _HeaderWriter) -> None:
+        if not writer.origin_allowed:
+            await send_error(writer, OriginNotAllowed())
             return
-        await sent({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
-        await sent({"type": "http.response.body", "body": b"", "more_body": False})
+        await writer({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
+        await writer({"type": "http.response.body", "body": b"", "more_body": False})

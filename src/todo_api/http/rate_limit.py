@@ -1,6 +1,6 @@
-"""The rate limit: users by the `sub` of their verified token, everybody else by address.
+"""The rate limit: by user for a verified token (its `sub`), otherwise by address.
 
-Why a token is verified first, even in a flood: docs/decisions/0050-rate-limit-identity.md.
+docs/decisions/0050-rate-limit-identity.md says why the token is verified first, even in a flood.
 """
 
 import time
@@ -16,19 +16,15 @@ from todo_api.errors import TooManyRequests, send_error
 from todo_api.http.token_bucket import Buckets, RateLimitDecision
 
 UNCOUNTED: Final = frozenset({"/health", "/health/ready"})
-"""Probes must not fail because somebody else behind the same address is busy."""
-_VERDICT: Final = "rate_limit"
+"""Not limited. Probes must not fail because of other clients behind the same address."""
+_DECISION: Final = "rate_limit"
 
 
 class RateLimit:
-    """Counts on both sides of the guard.
-
-    Behind it a user's request is counted before anything is done for it. Around it is counted what got no further than
-    the guard or is public: by user where there is a verified one, else by the address of the peer. No header that a
-    client can write has a say.
-    """
+    """The token buckets that both middleware classes share. No header that a client can write has any effect."""
 
     def __init__(self, rate: int, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """`rate`: requests a second. `burst`: requests at once."""
         self.users = Buckets(rate, burst)
         self.addresses = Buckets(rate, burst)
         self.clock = clock
@@ -37,37 +33,51 @@ class RateLimit:
             (b"ratelimit-limit", str(burst).encode()),
         ]
 
-    def limit_authenticated(self, app: ASGIApp) -> ASGIApp:
-        def users_counted(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-            if scope["type"] == ScopeType.HTTP and "user" in scope:
-                verdict = self.count(scope)
-                if not verdict.allowed:
-                    return _refuse(send, verdict)
-            return app(scope, receive, send)
-
-        return users_counted
-
-    def limit_anonymous(self, guard: ASGIApp) -> ASGIApp:
-        def refused_counted(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-            if scope["type"] != ScopeType.HTTP or scope["path"].rstrip("/") in UNCOUNTED:
-                return guard(scope, receive, send)
-            return guard(scope, receive, _Counted(self, scope, send))
-
-        return refused_counted
-
     def count(self, scope: HTTPScope) -> RateLimitDecision:
         user = scope.get("user")
         now = self.clock()
-        verdict = self.addresses.take(_address(scope), now) if user is None else self.users.take(user, now)
-        scope["state"][_VERDICT] = verdict
-        return verdict
+        decision = self.addresses.take(_address(scope), now) if user is None else self.users.take(user, now)
+        scope["state"][_DECISION] = decision
+        return decision
 
 
-class _Counted:
-    """`send`, with the limit's headers; what nobody has counted so far is counted here."""
+class UserRateLimitMiddleware:
+    """ASGI middleware after authentication. It counts a user's request before anything else is done for it."""
 
-    def __init__(self, throttle: RateLimit, scope: HTTPScope, send: Send) -> None:
-        self.throttle = throttle
+    def __init__(self, app: ASGIApp, limit: RateLimit) -> None:
+        self.app = app
+        self.limit = limit
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == ScopeType.HTTP and "user" in scope:
+            decision = self.limit.count(scope)
+            if not decision.allowed:
+                return _refuse(send, decision)
+        return self.app(scope, receive, send)
+
+
+class AnonymousRateLimitMiddleware:
+    """ASGI middleware before authentication. It adds the RateLimit headers to every response.
+
+    When a response starts that was not counted, it counts it: by user if the token was valid (another user's path),
+    otherwise by the peer's address (401, public paths).
+    """
+
+    def __init__(self, app: ASGIApp, limit: RateLimit) -> None:
+        self.app = app
+        self.limit = limit
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] != ScopeType.HTTP or scope["path"].rstrip("/") in UNCOUNTED:
+            return self.app(scope, receive, send)
+        return self.app(scope, receive, _CountedSend(self.limit, scope, send))
+
+
+class _CountedSend:
+    """`send` that adds the headers of the rate limit, and counts the request if that was not done yet."""
+
+    def __init__(self, limit: RateLimit, scope: HTTPScope, send: Send) -> None:
+        self.limit = limit
         self.scope = scope
         self.send = send
         self.replaced = False
@@ -76,28 +86,28 @@ class _Counted:
         if self.replaced:
             return
         if message["type"] == "http.response.start":
-            verdict: RateLimitDecision | None = self.scope["state"].get(_VERDICT)
-            if verdict is None:
-                verdict = self.throttle.count(self.scope)
-                if not verdict.allowed:
-                    await _refuse(self, verdict)
+            decision: RateLimitDecision | None = self.scope["state"].get(_DECISION)
+            if decision is None:
+                decision = self.limit.count(self.scope)
+                if not decision.allowed:
+                    await _refuse(self, decision)
                     self.replaced = True
                     return
             message["headers"] = [
                 *message["headers"],
-                *self.throttle.policy,
-                (b"ratelimit-remaining", str(verdict.remaining).encode()),
-                (b"ratelimit-reset", str(ceil(verdict.full_in)).encode()),
+                *self.limit.policy,
+                (b"ratelimit-remaining", str(decision.remaining).encode()),
+                (b"ratelimit-reset", str(ceil(decision.full_in)).encode()),
             ]
         await self.send(message)
 
 
-async def _refuse(send: Send, verdict: RateLimitDecision) -> None:
-    await send_error(send, TooManyRequests(), {"Retry-After": str(max(1, ceil(verdict.retry_in)))})
+async def _refuse(send: Send, decision: RateLimitDecision) -> None:
+    await send_error(send, TooManyRequests(), {"Retry-After": str(max(1, ceil(decision.retry_in)))})
 
 
 def _address(scope: HTTPScope) -> str:
-    """The peer's; of IPv6 the /64, which is what one customer gets."""
+    """The peer's address. Of IPv6 only the /64 prefix, since one customer gets a whole /64."""
     host = scope["client"][0] if scope["client"] else ""
     if ":" not in host:
         return host

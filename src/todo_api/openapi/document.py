@@ -167,7 +167,13 @@ def _document_bytes(app: Litestar) -> bytes:
     return made
 
 
-@get("/openapi.json", include_in_schema=False, media_type=MediaType.JSON, sync_to_thread=False)
+@get(
+    "/openapi.json",
+    include_in_schema=False,
+    media_type=MediaType.JSON,
+    sync_to_thread=False,
+    opt={"any_query": True},
+)
 def openapi_json(request: Request[Any, Any, Any]) -> bytes:
     return _document_bytes(request.app)
 

@@ -66,7 +66,9 @@ def page(*, own: bool) -> str:
 def docs_router() -> Router:
     """The router for Litestar's documents below `/docs`."""
     headers = {"Content-Security-Policy": policy(own=SCRIPT.exists())}
-    return Router("/docs", route_handlers=[], include_in_schema=False, response_headers=headers)
+    return Router(
+        "/docs", route_handlers=[], include_in_schema=False, response_headers=headers, opt={"any_query": True}
+    )
 
 
 class ScalarPage(OpenAPIRenderPlugin):

@@ -25,7 +25,7 @@ class TagController(Controller):
         summary="The tags in use, most used first",
         response_description="For autocomplete.",
         responses=error_responses(400, 401, 403),
-        query=TagQuery,
+        opt={"query": TagQuery},
     )
     async def list_tags(self, request: StrictRequest) -> JsonResponse[list[TagWithUsage]]:
         return JsonResponse.of(await _tags(request).used(request.parameters(TagQuery)))

@@ -87,7 +87,7 @@ class TaskController(Controller):
         summary="Create a task",
         response_description="Created; `Location` is its path.",
         responses=error_responses(400, 401, 403, 409),
-        headers=["Idempotency-Key"],
+        opt={"headers": ["Idempotency-Key"]},
     )
     async def create_task(self, data: JSONBody[TaskCreate], request: StrictRequest) -> JsonResponse[Task]:
         return _new(await _tasks(request).create(data, idempotency_key(request.scope)))
@@ -98,8 +98,7 @@ class TaskController(Controller):
         description=_LIST,
         response_description="A page of tasks.",
         responses=error_responses(400, 401, 403),
-        query=TaskQuery,
-        headers=["If-None-Match"],
+        opt={"query": TaskQuery, "headers": ["If-None-Match"]},
     )
     async def list_tasks(self, request: StrictRequest) -> JsonResponse[TaskPage]:
         return _page_or_304(await _list(request).page(request.parameters(TaskQuery)), request)
@@ -109,7 +108,7 @@ class TaskController(Controller):
         operation_id="getTask",
         summary="One task",
         responses=error_responses(400, 401, 403, 404),
-        headers=["If-None-Match"],
+        opt={"headers": ["If-None-Match"]},
     )
     async def get_task(self, task_id: FromPath[str], request: StrictRequest) -> JsonResponse[Task]:
         return _task_or_304(await _tasks(request).get(_id(task_id)), request)
@@ -120,8 +119,7 @@ class TaskController(Controller):
         summary="Change a task",
         description="Fields that are left out stay as they are. A body that changes nothing does not change `version`.",
         responses=error_responses(400, 401, 403, 404),
-        headers=["If-Match"],
-        extra_responses=[STALE],
+        opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def update_task(
         self,
@@ -137,8 +135,7 @@ class TaskController(Controller):
         summary="Change a task",
         description="The same as PATCH: fields that are left out stay as they are.",
         responses=error_responses(400, 401, 403, 404),
-        headers=["If-Match"],
-        extra_responses=[STALE],
+        opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def put_task(
         self,
@@ -153,8 +150,7 @@ class TaskController(Controller):
         operation_id="deleteTask",
         summary="Delete a task",
         responses=error_responses(400, 401, 403, 404),
-        headers=["If-Match"],
-        extra_responses=[STALE],
+        opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def delete_task(self, task_id: FromPath[str], request: StrictRequest) -> None:
         await _tasks(request).remove(_id(task_id), versions_to_match(request.scope))
@@ -165,8 +161,7 @@ class TaskController(Controller):
         summary="Complete a task, or reopen it",
         description="Without a body it toggles. With a body it sets, so that a retry is safe.",
         responses=error_responses(400, 401, 403, 404),
-        headers=["If-Match"],
-        extra_responses=[STALE],
+        opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def toggle_task_completion(
         self,
