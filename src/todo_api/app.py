@@ -27,18 +27,16 @@ from todo_api.features.tags.controller import TagController
 from todo_api.features.tasks.controller import TaskController
 from todo_api.http.exceptions import ExceptionMiddleware, handle_exception
 from todo_api.http.headers import ResponseHeadersMiddleware
+from todo_api.http.parameters import refuse_unknown_parameters
 from todo_api.http.rate_limit import AnonymousRateLimitMiddleware, RateLimit, UserRateLimitMiddleware
-from todo_api.http.request import StrictRequest, refuse_unknown_parameters
+from todo_api.http.request import StrictRequest
 from todo_api.http.request_limits import RequestLimitsMiddleware
 from todo_api.http.shutdown import Drain
-from todo_api.observability.metrics import Metrics, MetricsMiddleware
-from todo_api.observability.middleware import (
-    ObservabilityMiddleware,
-    Pseudonyms,
-    ServerTimingMiddleware,
-    export_traces,
-    publish_metrics,
-)
+from todo_api.observability.lifespan import export_traces, publish_metrics
+from todo_api.observability.metrics import Metrics
+from todo_api.observability.metrics_middleware import MetricsMiddleware
+from todo_api.observability.middleware import ObservabilityMiddleware, Pseudonyms
+from todo_api.observability.server_timing import ServerTimingMiddleware
 from todo_api.openapi import document as docs
 
 _FOLLOW_SECONDS: Final = 0.5

@@ -16,7 +16,7 @@ from litestar.routes import HTTPRoute
 
 from tests.support.routes import PATH, make_app, no_op_function
 from todo_api.http.dispatch import DirectDispatch
-from todo_api.http.request import refuse_unknown_parameters
+from todo_api.http.parameters import refuse_unknown_parameters
 from todo_api.http.response import JsonResponse
 
 HOT = {

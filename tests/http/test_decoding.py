@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo_api.errors import FieldError, InvalidInput
-from todo_api.features.tasks.structs import NO_NUL, NOT_BLANK, TaskCreate, TaskUpdate
-from todo_api.http import decoding
+from todo_api.features.tasks.fields import NO_NUL, NOT_BLANK
+from todo_api.features.tasks.structs import TaskCreate, TaskUpdate
+from todo_api.http import decoding, field_errors
 from todo_api.http.decoding import decode_body
 
 
@@ -183,7 +184,7 @@ CASES: list[tuple[str, str, str, str]] = [
 """Field, its value in JSON, then type and message of the error: one for each of `_MESSAGES`, in their order."""
 
 
-@pytest.mark.parametrize(("row", "case"), list(zip(decoding._MESSAGES, CASES, strict=True)))
+@pytest.mark.parametrize(("row", "case"), list(zip(field_errors._MESSAGES, CASES, strict=True)))
 def test_each_pattern_matches_a_message_of_msgspec(row: tuple[str, str, str], case: tuple[str, str, str, str]) -> None:
     """An upgrade of msgspec that changes a message fails here."""
     field, value, error_type, message = case
@@ -191,7 +192,7 @@ def test_each_pattern_matches_a_message_of_msgspec(row: tuple[str, str, str], ca
     with pytest.raises(msgspec.ValidationError) as raised:
         msgspec.json.decode(body, type=Everything)
     text = str(raised.value).partition(" - at `")[0]
-    first = next(each for each in decoding._MESSAGES if re.search(each[0], text))
+    first = next(each for each in field_errors._MESSAGES if re.search(each[0], text))
     assert first == row
     with pytest.raises(InvalidInput) as refused:
         decode_body(Everything, body)

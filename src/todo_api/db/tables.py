@@ -43,8 +43,8 @@ class TaskRow(DefaultBase):
         Computed("strip(to_tsvector('english'::regconfig, (title_folded || ' '::text) || description_folded))"),
     )
     field_versions: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
-    """The version in which each field changed last, in the order of `tasks.structs.FIELDS`. NULL, also for one field:
-    the present version or an earlier one. See docs/decisions/0070-answer-to-a-stale-version.md.
+    """The version in which each field changed last, in the order of `FIELDS` in features/tasks/fields.py. NULL, also
+    for one field: the present version or an earlier one. See docs/decisions/0070-answer-to-a-stale-version.md.
     """
 
     __table_args__ = (

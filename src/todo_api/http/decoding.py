@@ -1,18 +1,16 @@
-"""Strict decoding of bodies and query strings: nothing is dropped, clamped or coerced, and every error is reported."""
+"""Strict decoding of bodies: nothing is dropped, clamped or coerced, and every error is reported."""
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 from json import JSONDecoder
-from typing import Annotated, Any, Final, Literal, get_args, get_origin
-from urllib.parse import unquote_to_bytes
+from typing import Annotated, Any, Final, get_args, get_origin
 
 import msgspec
 
 from todo_api.errors import FieldError, InvalidInput
+from todo_api.http.field_errors import field_error
 
-_PLAIN_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_]+")
 _NAME_DECODER: Final = JSONDecoder(
     object_pairs_hook=lambda pairs: [name for name, _ in pairs], parse_int=str, parse_float=str, parse_constant=str
@@ -20,27 +18,6 @@ _NAME_DECODER: Final = JSONDecoder(
 """Decodes an object to the list of its names, repeated ones included. Numbers stay text: long ones are slow."""
 _ESCAPED_LATIN: Final = b"\\u00"
 """How an escape begins that can stand for a character of a field's name (RFC 8259 §7)."""
-
-_MESSAGES: Final = (
-    (r"matching regex .*\\\\s", "string_pattern_mismatch", "Must not be blank nor contain the character NUL"),
-    (r"matching regex", "string_pattern_mismatch", "Must not contain the character NUL"),
-    (r"`array` of length <= (\d+)", "too_long", r"At most \1 items are allowed"),
-    (r"of length <= (\d+)", "string_too_long", r"At most \1 characters are allowed"),
-    (r"of length >= 1$", "string_too_short", "Must not be blank"),
-    (r"`int` >= (.*)", "greater_than_equal", r"Must be at least \1"),
-    (r"`int` <= (.*)", "less_than_equal", r"Must be at most \1"),
-    (r"Invalid RFC3339 encoded date", "date_parsing", "Must be a date like 2026-12-31"),
-    (r"Expected `str\b.*got `null`", "string_type", "Must not be null"),
-    (r"Expected `bool\b.*got `null`", "bool_type", "Must not be null"),
-    (r"Expected `str\b", "string_type", "Must be text"),
-    (r"Expected `bool\b", "bool_type", "Must be true or false"),
-    (r"Expected `int\b", "int_type", "Must be a whole number"),
-    (r"Expected `array\b", "list_type", ""),
-    (r"Expected `(\w+)", r"\1_type", ""),
-)
-"""Pattern of msgspec's message, our stable type (pydantic's if it has one), our message ("": msgspec's own). The first
-match counts. `tests/http/test_decoding.py` has a case for each.
-"""
 
 
 @cache
@@ -111,7 +88,7 @@ def _decode_fields[T: msgspec.Struct](type_: type[T], body: bytes, first: msgspe
         sent = _decoder(dict[str, msgspec.Raw]).decode(body)
         errors = _repeated(body)
     except msgspec.ValidationError:
-        raise InvalidInput([_explain(["body"], first)]) from None
+        raise InvalidInput([field_error(["body"], first)]) from None
     except (ValueError, RecursionError) as error:
         raise InvalidInput([_broken(error)]) from None
     fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
@@ -124,7 +101,7 @@ def _decode_fields[T: msgspec.Struct](type_: type[T], body: bytes, first: msgspe
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise InvalidInput([_broken(error)]) from None
             trimmed = name in getattr(type_, "trimmed", ())
-            values[field.name] = _convert(["body", name], value, field.type, errors, trimmed=trimmed)
+            values[field.name] = convert(["body", name], value, field.type, errors, trimmed=trimmed)
         elif field.required:
             errors.append(FieldError(["body", name], "This field is required", "missing"))
     if errors:
@@ -132,21 +109,21 @@ def _decode_fields[T: msgspec.Struct](type_: type[T], body: bytes, first: msgspe
     return type_(**values)
 
 
-def _convert(loc: list[str | int], value: Any, type_: Any, errors: list[FieldError], *, trimmed: bool) -> Any:
+def convert(loc: list[str | int], value: Any, type_: Any, errors: list[FieldError], *, trimmed: bool) -> Any:
     """`value` as `type_`. Appends to `errors` what is wrong; for a list, an error for each wrong item."""
     if trimmed and isinstance(value, str):
         value = value.strip()
-    item = _item_type(type_)
+    item = item_type(type_)
     most = _most_items(type_)
     if isinstance(value, list) and item is not None and (most is None or len(value) <= most):
         before = len(errors)
-        value = [_convert([*loc, at], part, item, errors, trimmed=trimmed) for at, part in enumerate(value)]
+        value = [convert([*loc, at], part, item, errors, trimmed=trimmed) for at, part in enumerate(value)]
         if len(errors) > before:
             return value
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
-        errors.append(_explain(loc, error, type_))
+        errors.append(field_error(loc, error, type_))
         return None
 
 
@@ -157,80 +134,8 @@ def _most_items(type_: Any) -> int | None:
     return next((most for part in get_args(type_) if (most := _most_items(part)) is not None), None)
 
 
-def _item_type(type_: Any) -> Any:
+def item_type(type_: Any) -> Any:
     """The type of the items of the list in `type_`, through Annotated and unions; None if there is no list."""
     if get_origin(type_) is list:
         return get_args(type_)[0]
-    return next((item for part in get_args(type_) if (item := _item_type(part)) is not None), None)
-
-
-def _choices(type_: Any) -> list[str]:
-    if get_origin(type_) is Literal:
-        return [f"`{choice}`" for choice in get_args(type_)]
-    return [choice for part in get_args(type_) for choice in _choices(part)]
-
-
-def _explain(loc: list[str | int], error: msgspec.ValidationError, type_: Any = None) -> FieldError:
-    text = str(error)
-    if text.startswith("Invalid enum value"):
-        # The only message that quotes the client's value, so the patterns must not be applied to it.
-        return FieldError(loc, f"Must be one of {', '.join(_choices(type_))}", "literal_error")
-    text = text.rpartition(" - at `")[0] or text
-    for pattern, error_type, message in _MESSAGES:
-        if match := re.search(pattern, text):
-            return FieldError(loc, match.expand(message) if message else text, match.expand(error_type))
-    return FieldError(loc, text, "value_error")
-
-
-@lru_cache(maxsize=1024)
-def decode_query[T: msgspec.Struct](type_: type[T], query: bytes) -> T:
-    """The parameters in a raw query string (WHATWG URL, application/x-www-form-urlencoded).
-
-    Raises:
-        InvalidInput: with every bad, unknown or wrongly repeated parameter.
-    """
-    fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
-    values: dict[str, Any] = {}
-    errors: list[FieldError] = []
-    for name, value in _pairs(query, errors):
-        field = fields.get(name)
-        if field is None:
-            errors.append(FieldError(["query", name], "There is no such parameter", "extra_forbidden"))
-        elif _item_type(field.type) is not None:
-            values.setdefault(field.name, []).append(value)
-        elif field.name in values:
-            errors.append(FieldError(["query", name], "This parameter may be given once only", "repeated"))
-        else:
-            values[field.name] = value
-    for name, field in fields.items():
-        if field.name in values:
-            trimmed = name in getattr(type_, "trimmed", ())
-            value = _literal(values[field.name], field.type)
-            values[field.name] = _convert(["query", name], value, field.type, errors, trimmed=trimmed)
-    if errors:
-        raise InvalidInput(errors)
-    return type_(**values)
-
-
-def _pairs(query: bytes, errors: list[FieldError]) -> Iterator[tuple[str, str]]:
-    for part in query.split(b"&"):
-        if part:
-            raw_name, _, raw_value = part.replace(b"+", b" ").partition(b"=")
-            name = unquote_to_bytes(raw_name).decode(errors="replace")
-            try:
-                yield name, unquote_to_bytes(raw_value).decode()
-            except UnicodeDecodeError:
-                errors.append(FieldError(["query", name], "This is not UTF-8", "string_unicode"))
-
-
-def _literal(value: Any, type_: Any) -> Any:
-    """A number or boolean in JSON's notation, if `type_` has one; any other value stays text."""
-    if value in ("true", "false") and _holds(type_, bool):
-        return value == "true"
-    if isinstance(value, str) and _holds(type_, int) and _PLAIN_INTEGER.fullmatch(value):
-        return int(value)
-    return value
-
-
-def _holds(type_: Any, wanted: type) -> bool:
-    return type_ is wanted or any(_holds(part, wanted) for part in get_args(type_))
+    return next((item for part in get_args(type_) if (item := item_type(part)) is not None), None)

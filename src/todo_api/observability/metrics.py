@@ -6,23 +6,18 @@ workers are forked, has not read the settings then. So the mode is set when a wo
 """
 
 import os
-import secrets
 from collections import Counter as Tally
 from pathlib import Path
 from typing import Final
 
 import prometheus_client.values
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from todo_api.errors import MethodNotAllowed, MetricsTokenNeeded, send_error
 from todo_api.observability.context import worker_stats
 
 DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable that prometheus-client reads; `cli/server.py` sets it."""
-PATH: Final = "/metrics"
 EVENTS: Final = {
     "retry": ("todo_api_retries", "Statements run again, by cause"),
     "database_error": ("todo_api_database_errors", "Statements that failed, by SQLSTATE class or exception"),
@@ -30,7 +25,6 @@ EVENTS: Final = {
     "rate_limited": ("todo_api_rate_limited", "Requests answered with 429"),
 }
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_CONTENT_TYPE: Final = b"text/plain; version=1.0.0; charset=utf-8"
 
 
 class Metrics:
@@ -101,29 +95,3 @@ def _delete_gauges_of_dead_workers(directory: Path) -> None:
     for file in directory.glob("gauge_live*_*.db"):
         if not Path("/proc", file.stem.rpartition("_")[2]).exists():
             file.unlink(missing_ok=True)
-
-
-class MetricsMiddleware:
-    """ASGI middleware: answers `GET /metrics` if the request has the token."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics, token: str) -> None:
-        self.app = app
-        self.metrics = metrics
-        self.expected = token.encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or scope["path"] != PATH:
-            await self.app(scope, receive, send)
-            return
-        scope["path_template"] = PATH
-        headers = [value for name, value in scope["headers"] if name == b"authorization"]
-        scheme, _, token = headers[0].partition(b" ") if len(headers) == 1 else (b"", b"", b"")
-        if scheme.lower() != b"bearer" or not secrets.compare_digest(token, self.expected):
-            await send_error(send, MetricsTokenNeeded(), {"WWW-Authenticate": 'Bearer realm="metrics"'})
-        elif scope["method"] != "GET":
-            await send_error(send, MethodNotAllowed(), {"Allow": "GET, HEAD"})
-        else:
-            body = self.metrics.text()
-            lines = [(b"content-type", _CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
-            await send({"type": "http.response.start", "status": 200, "headers": lines})
-            await send({"type": "http.response.body", "body": body, "more_body": False})

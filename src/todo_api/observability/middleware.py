@@ -1,18 +1,15 @@
 """The outermost middleware: one log line and one count for each request, even if it is refused before a route."""
 
-import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from hashlib import blake2b, sha256
-from importlib import import_module
 from time import perf_counter
 from typing import Final
 
 import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from todo_api.observability.context import RequestContext, count_event, request_context
 from todo_api.observability.metrics import Metrics
@@ -23,7 +20,6 @@ _UNROUTED: Final = "unrouted"
 """The request was refused before routing, or no route matched. The path is not logged: clients choose its text."""
 _TRACEPARENT: Final = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """https://www.w3.org/TR/trace-context/#traceparent-header"""
-_SAMPLE_SECONDS: Final = 1.0
 
 Trace = Callable[[HTTPScope, str, str, int, RequestContext], None]
 
@@ -92,78 +88,8 @@ class ObservabilityMiddleware:
             self.trace(scope, method, route, status, context)
 
 
-class ServerTimingMiddleware:
-    """ASGI middleware just inside authentication: adds `Server-Timing` (https://www.w3.org/TR/server-timing/)."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        context = request_context.get()
-        if context is None:
-            await self.app(scope, receive, send)
-            return
-        admitted_at = perf_counter()
-
-        def timed(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
-                line = _server_timing(context, admitted_at)
-                message["headers"] = [*message["headers"], (b"server-timing", line)]
-            return send(message)
-
-        await self.app(scope, receive, timed)
-
-
 def _trace(scope: HTTPScope) -> dict[str, str]:
     for name, value in scope["headers"]:
         if name == b"traceparent" and (match := _TRACEPARENT.fullmatch(value)):
             return {"trace_id": match[1].decode()}
     return {}
-
-
-def _server_timing(context: RequestContext, admitted_at: float) -> bytes:
-    """The header's value, in milliseconds: until authentication was done, in the database, until the answer began."""
-    auth = (admitted_at - context.began_at) * 1000
-    total = (perf_counter() - context.began_at) * 1000
-    return f"auth;dur={auth:.2f}, db;dur={context.database_seconds * 1000:.2f}, total;dur={total:.2f}".encode()
-
-
-@asynccontextmanager
-async def export_traces(observe: ObservabilityMiddleware, endpoint: str | None) -> AsyncIterator[None]:
-    """Exports traces while the block runs. Imports `tracing` only then: its libraries are an optional extra."""
-    if endpoint is None:
-        yield
-        return
-    tracing = import_module("todo_api.observability.tracing").Tracing(endpoint)
-    observe.trace = tracing
-    try:
-        yield
-    finally:
-        observe.trace = None
-        await asyncio.to_thread(tracing.close)
-
-
-@asynccontextmanager
-async def publish_metrics(
-    metrics: Metrics | None, connections: Callable[[], tuple[int, int, int]]
-) -> AsyncIterator[None]:
-    """Publishes this worker's pool and events each second while the block runs, and at its end.
-
-    `connections` gives the open and idle connections, and the limit.
-    """
-    if metrics is None:
-        yield
-        return
-    metrics.open()
-
-    async def sample() -> None:
-        while True:
-            metrics.sample(*connections())
-            await asyncio.sleep(_SAMPLE_SECONDS)
-
-    sampler = asyncio.create_task(sample())
-    try:
-        yield
-    finally:
-        sampler.cancel()
-        metrics.sample(*connections())

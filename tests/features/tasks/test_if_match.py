@@ -11,7 +11,8 @@ import pytest
 from tests.support.client import Json, Person, errors_of, fresh_user, token_for
 from tests.support.service import Service
 from todo_api.db.url import connect_arguments
-from todo_api.features.tasks.structs import FIELDS, TaskUpdate
+from todo_api.features.tasks.fields import FIELDS
+from todo_api.features.tasks.structs import TaskUpdate
 
 WRITES: dict[str, tuple[str, str, Json | None]] = {
     "PATCH": ("PATCH", "", {"title": "New"}),

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import force_setattr
 
 from todo_api.errors import FieldError, InvalidInput
-from todo_api.features.tasks.structs import NO_NUL, TagName
+from todo_api.features.tasks.fields import NO_NUL, TagName
 
 SortBy = Literal["created_at", "updated_at", "title", "due_date", "priority"]
 

@@ -11,9 +11,10 @@ from todo_api.db.casefold import FOLDED_TITLE_CHARACTERS, fold, fold_title
 from todo_api.db.owned import OwnedRepository
 from todo_api.errors import FieldError, InvalidInput
 from todo_api.features.tasks.columns import PRIORITY_NUMBER
+from todo_api.features.tasks.fields import NO_NUL, Instant
 from todo_api.features.tasks.list_parameters import SortBy, TaskQuery
 from todo_api.features.tasks.list_statements import WORDS, Filter, Shape, Start, statement
-from todo_api.features.tasks.structs import NO_NUL, Instant, Task, TaskPage
+from todo_api.features.tasks.structs import Task, TaskPage
 from todo_api.http.cursor import InvalidCursor, Position, decode, encode
 
 _FoldedTitle = Annotated[str, Meta(max_length=FOLDED_TITLE_CHARACTERS, pattern=NO_NUL)]

@@ -27,7 +27,8 @@ from todo_api.db.owned import TASKS, delete_owned, select_from, select_owned
 from todo_api.db.statement import Statement
 from todo_api.errors import StaleVersion
 from todo_api.features.tasks.columns import tags_of, task_columns
-from todo_api.features.tasks.structs import FIELDS, StaleTask, Task
+from todo_api.features.tasks.fields import FIELDS
+from todo_api.features.tasks.structs import StaleTask, Task
 from todo_api.http.conditional import version_tag
 
 COLUMN_OF: Final = {"completed": "completed_at", "toggled": "completed_at"}
