@@ -70,7 +70,7 @@ def test_every_inherited_method_is_called_here() -> None:
     methods = inspect.getmembers(SQLAlchemyAsyncQueryRepository, inspect.isroutine)
     public = {name for name, _ in methods if not name.startswith("_")}
     assert public == IN_ONE_ROUND_TRIP.keys() | WITHOUT_A_STATEMENT
-    # The private ones are called by the public ones, but for the two statements of the test below.
+    # The public methods call the private ones. `_get_many_and_count_basic` has a test of its own.
     assert {name for name, _ in methods if name.startswith("_") and not name.startswith("__")} == {
         "_filter_statement_by_kwargs",
         "_get_count_stmt",

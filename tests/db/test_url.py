@@ -115,7 +115,7 @@ def test_migrations_wait_and_then_say_so_in_one_line() -> None:
 
 
 class Authority:
-    """One that nobody knows but those who are told."""
+    """A certificate authority that is trusted only if it is named."""
 
     def __init__(self, directory: Path, host: str) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
