@@ -24,7 +24,7 @@ class UserSession:
     """Each statement is one round trip and commits by itself. `me` is bound by the session, never by the caller.
 
     `bind.dialect` and `execute` are what `SQLAlchemyAsyncQueryRepository` calls.
-    There is no unit of work and no identity map: a result has rows, not entities.
+    It has no unit of work and no identity map: a result has rows, not entities.
     """
 
     __slots__ = ("database", "me")

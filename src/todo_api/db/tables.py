@@ -30,14 +30,14 @@ class TaskRow(DefaultBase):
     """1 High, 2 Medium, 3 Low. Tasks sort by this number."""
     due_date: Mapped[date | None]
     completed_at: Mapped[datetime | None] = mapped_column(INSTANT)
-    """The task is completed if this is set. There is no second column that could contradict it."""
+    """The task is completed if this is set. No second column could contradict it."""
     created_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("now()"))
     version: Mapped[int] = mapped_column(server_default=text("1"))
     title_folded: Mapped[str] = mapped_column(C_TEXT)
     """Made by `fold_title`. Sorting by title and searching use it."""
     description_folded: Mapped[str] = mapped_column(C_TEXT)
-    """Made by `fold`. Empty if there is no description."""
+    """Made by `fold`. Empty if the task has no description."""
     stems: Mapped[str] = mapped_column(
         TSVECTOR,
         Computed("strip(to_tsvector('english'::regconfig, (title_folded || ' '::text) || description_folded))"),

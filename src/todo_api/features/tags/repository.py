@@ -13,7 +13,7 @@ _LAST_CHARACTERS: Final = "\U0010ffff" * 50
 """A name has at most 50 characters, so no name with the prefix sorts after the prefix and these."""
 _TRUE: Final[ColumnElement[Any]] = literal_column("true")
 _ZERO: Final[ColumnElement[Any]] = literal_column("0")
-# Counted tag by tag along the index, which is cheaper than grouping the links. There is no stored count to keep right.
+# Counted tag by tag along the index, which is cheaper than grouping the links. No stored count has to be kept right.
 _USED: Final = (
     select_owned(TASK_TAGS, func.count().label("usage_count"))
     .where(TASK_TAGS.c.tag == TAGS.c.name)
