@@ -1,4 +1,4 @@
-"""A bug of ours is an answer like any other: whole, counted, and silent about what it was."""
+"""An internal error has a complete response: all headers, counted by the rate limit, and nothing about its cause."""
 
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from todo_api.config.settings import load_settings
 
 
 async def _answer_without_a_database() -> httpx.Response:
-    """The app is not started, so that there is none: nobody foresaw that."""
+    """The app is not started, so it has no database. No code handles that."""
     app = create_app(load_settings(environment(RATE_LIMIT="50/100"), Path("/nowhere")))
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # the two name ASGI's types differently
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await client.get("/api/ann/tasks", headers={"Authorization": f"Bearer {token_for('ann')}"})
 
 
-def test_what_nobody_foresaw_is_500_with_all_that_answers_have() -> None:
+def test_an_unhandled_exception_is_500_with_all_headers() -> None:
     answer = anyio.run(_answer_without_a_database)
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "database" not in answer.text

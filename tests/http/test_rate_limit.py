@@ -1,4 +1,4 @@
-"""RATE_LIMIT: users by their verified `sub`, everybody else by address."""
+"""RATE_LIMIT counts by the `sub` of a verified token, otherwise by address."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.support.service import ORIGIN, Service, running
 
 BURST = 20
 LIMIT = f"1/{BURST}"
-"""One a second: a slow machine changes little."""
+"""One a second, so that a slow machine changes little."""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def limited(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def spent(limited: Service) -> Iterator[Person]:
-    """Somebody with nothing left."""
+    """A user who has used up the limit."""
     with Person(limited.url, fresh_user("spent")) as person:
         deadline = time.monotonic() + 30
         while person.get("tasks").status_code != 429:
@@ -45,7 +45,7 @@ def test_a_burst_passes_and_the_rest_waits(limited: Service) -> None:
         assert 0 < int(answer.headers["ratelimit-reset"]) <= BURST
 
 
-def test_429_says_when_to_come_back_and_keeps_its_word(spent: Person) -> None:
+def test_429_says_when_to_retry_and_that_is_true(spent: Person) -> None:
     refused = spent.post("tasks", json={"title": "a"}, headers={"Origin": ORIGIN})
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
     assert refused.headers["access-control-allow-origin"] == ORIGIN
@@ -79,12 +79,12 @@ def test_another_users_path_and_unknown_paths_count_too(limited: Service) -> Non
 
 
 def test_a_flood_without_tokens_is_stopped_and_users_get_through(limited: Service) -> None:
-    def knock(number: int) -> httpx.Response:
+    def request(number: int) -> httpx.Response:
         headers = {"Authorization": f"Bearer a.b.{number}", "X-Forwarded-For": f"203.0.113.{number}"}
         return anyone.get("/api/ann/tasks", headers=headers if number % 2 else {})
 
     with httpx.Client(base_url=limited.url, timeout=30) as anyone, ThreadPoolExecutor(8) as clients:
-        answers = list(clients.map(knock, range(BURST * 4)))
+        answers = list(clients.map(request, range(BURST * 4)))
     statuses = [answer.status_code for answer in answers]
     assert set(statuses) == {401, 429}
     assert statuses.count(429) > statuses.count(401)

@@ -1,4 +1,4 @@
-"""Slow and silent clients are cut off, and nobody else waits for them."""
+"""Slow and silent clients are disconnected, and no other client waits for them."""
 
 import resource
 import socket
@@ -16,11 +16,11 @@ HALF_A_CHUNK = request(b"POST", None, b"Transfer-Encoding: chunked", body=b"50\r
 NO_BODY = request(b"POST", None, b"Content-Length: 100", b"Expect: 100-continue", body=b"")
 HEADER_SECONDS = 5
 MANY = 1500
-"""More connections than Granian handles at once unless it is told to."""
+"""More connections than Granian handles at once by default."""
 
 
 def drip(port: int) -> Exchange:
-    """A byte now and then: each would start a time-out for one read anew."""
+    """Sends one byte now and then, which would restart a timeout of single reads."""
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(HALF_A_BODY)
@@ -38,7 +38,7 @@ def drip(port: int) -> Exchange:
         return Exchange(statuses_in(received), received, closed=True, seconds=time.monotonic() - began)
 
 
-def test_slow_senders_are_cut_off_and_nobody_waits_for_them(service: Service, ann: Person) -> None:
+def test_slow_senders_are_disconnected_and_nobody_waits_for_them(service: Service, ann: Person) -> None:
     with ThreadPoolExecutor(64) as clients:
         silent = [clients.submit(exchange, service.port, data) for data in (HALF_A_BODY, HALF_A_CHUNK, NO_BODY) * 10]
         dripping = [clients.submit(drip, service.port) for _ in range(10)]

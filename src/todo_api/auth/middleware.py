@@ -28,7 +28,7 @@ class AuthenticationMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
             parts = [part for part in scope["path"].split("/") if part]
-            has_user_path = parts[:1] == ["api"]
+            has_user_path = bool(parts) and parts[0] == "api"
             if has_user_path or "/" + "/".join(parts) not in PUBLIC:
                 try:
                     token = _token(scope)
@@ -41,7 +41,7 @@ class AuthenticationMiddleware:
                     await send_error(send, error)
                     return
                 scope["user"] = user
-                if has_user_path and parts[1:2] not in ([], [user]):
+                if has_user_path and len(parts) > 1 and parts[1] != user:
                     await send_error(send, NotYourPath())
                     return
         await self.app(scope, receive, send)

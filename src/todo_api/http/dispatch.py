@@ -43,25 +43,26 @@ class DirectDispatch:
                 f"Put DirectDispatch last in `middleware`, or remove it."
             )
         *middleware, exception_handler, _ = layers
-        exception_handler.app = self.dispatch
+        exception_handler.app = _dispatch
         # Without middleware, errors go straight to ExceptionMiddleware, which handles them in the same way.
-        self.app: ASGIApp = app if middleware else self.dispatch
+        self.app: ASGIApp = app if middleware else _dispatch
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return self.app(scope, receive, send)
 
-    async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler: Any = scope["route_handler"]
-        request = StrictRequest(scope, receive, send)
-        check_direct_parameters(request)
-        kwargs: dict[str, Any] = {"request": request}
-        if "task_id" in scope["path_params"]:
-            kwargs["task_id"] = scope["path_params"]["task_id"]
-        body = handler.parsed_data_field
-        if body is not None:
-            if await request.body():
-                kwargs["data"] = await request.json()
-            elif not body.is_optional:
-                raise InvalidInput([FieldError(["body"], "A JSON object is needed", "missing")])
-        response: JsonResponse[Any] | None = await handler.fn(**kwargs)
-        await (response or NO_CONTENT).send(send, handler.status_code)
+
+async def _dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+    handler: Any = scope["route_handler"]
+    request = StrictRequest(scope, receive, send)
+    check_direct_parameters(request)
+    kwargs: dict[str, Any] = {"request": request}
+    if "task_id" in scope["path_params"]:
+        kwargs["task_id"] = scope["path_params"]["task_id"]
+    body = handler.parsed_data_field
+    if body is not None:
+        if await request.body():
+            kwargs["data"] = await request.json()
+        elif not body.is_optional:
+            raise InvalidInput([FieldError(["body"], "A JSON object is needed", "missing")])
+    response: JsonResponse[Any] | None = await handler.fn(**kwargs)
+    await (response or NO_CONTENT).send(send, handler.status_code)

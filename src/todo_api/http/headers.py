@@ -91,9 +91,12 @@ def _cache_and_csp(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     A response that has its own keeps it.
     """
     own = dict(headers)
-    added = [] if own.get(b"content-type", b"").startswith(b"text/html") else [_NO_SCRIPTS]
-    added.append(_REVALIDATE if b"etag" in own else _NO_STORE)
-    return [header for header in added if header[0] not in own]
+    added: Headers = []
+    if b"content-security-policy" not in own and not own.get(b"content-type", b"").startswith(b"text/html"):
+        added.append(_NO_SCRIPTS)
+    if b"cache-control" not in own:
+        added.append(_REVALIDATE if b"etag" in own else _NO_STORE)
+    return added
 
 
 class ResponseHeadersMiddleware:

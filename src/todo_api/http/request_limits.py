@@ -61,7 +61,8 @@ class _TimedReceive:
         if self.complete:
             return await self.receive()
         if self.deadline is None:
-            if (handler := self.scope.get("route_handler")) is not None:
+            handler = self.scope.get("route_handler")
+            if handler is not None:
                 self.seconds = handler.opt.get("body_seconds", BODY_SECONDS)
             self.deadline = asyncio.get_running_loop().time() + self.seconds
         try:

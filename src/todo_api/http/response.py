@@ -9,6 +9,8 @@ from litestar.types import Send
 encoded: Final = msgspec.json.Encoder().encode
 
 _WITHOUT_CONTENT: Final = (204, 304)
+_NO_ENCODERS: Final[dict[Any, Any]] = {}
+"""Shared: Litestar only reads it."""
 
 
 class JsonResponse[T](Response[T]):
@@ -29,7 +31,7 @@ class JsonResponse[T](Response[T]):
         self.headers = {**headers} if headers else {}
         self.media_type = MediaType.JSON
         self.status_code = status
-        self.response_type_encoders = {}
+        self.response_type_encoders = _NO_ENCODERS
 
     @classmethod
     def of(cls, content: T, headers: dict[str, str] | None = None) -> Self:
