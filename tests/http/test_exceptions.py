@@ -22,7 +22,7 @@ async def _answer_without_a_database() -> httpx.Response:
         return await client.get("/api/ann/tasks", headers={"Authorization": f"Bearer {token_for('ann')}"})
 
 
-def test_what_nobody_foresaw_is_500_with_all_that_answers_have() -> None:
+def test_an_unexpected_exception_is_500_with_all_that_answers_have() -> None:
     answer = anyio.run(_answer_without_a_database)
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "database" not in answer.text

@@ -1,4 +1,4 @@
-"""What every answer carries, errors included, and what none does."""
+"""The headers that every answer has, errors included, and those that none has."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ ALWAYS = {
 
 
 def test_every_answer_carries_them(service: Service) -> None:
-    """But for what the server answers itself, before there is a request: without a body, so with nothing to protect."""
+    """Except the answers of the server itself, before there is a request: they have no body to protect."""
     bare: set[str] = set()
     for case in CASES:
         if case.answers:

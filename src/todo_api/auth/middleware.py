@@ -6,7 +6,7 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from todo_api.auth.tokens import InvalidToken
+from todo_api.auth.tokens import ExpiredToken, InvalidToken
 from todo_api.auth.verifier import Verifier
 from todo_api.errors import KeysUnavailable, NotAuthenticated, NotYourPath, send_error
 
@@ -34,6 +34,8 @@ class AuthenticationMiddleware:
                     token = _token(scope)
                     user = self.verifier.cached(token) or await self.verifier.verify(token)
                 except InvalidToken as reason:
+                    if isinstance(reason, ExpiredToken):
+                        scope["state"]["expired_user"] = reason.user  # The rate limit counts the 401 for this user.
                     _LOG.info("token refused: %s", reason, extra={"request_id": scope["state"].get("request_id")})
                     await send_error(send, NotAuthenticated(), {"WWW-Authenticate": _challenge(scope)})
                     return
