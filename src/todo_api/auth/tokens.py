@@ -165,6 +165,10 @@ def _check_times(claims: dict[str, Any], now: float) -> float:
     return float(expires)
 
 
+DEVELOPMENT_USER: Final = "ann"
+DEVELOPMENT_TOKEN_SECONDS: Final = 12 * 3600
+
+
 def development_token(user_id: str, secret: bytes, issuer: str | None, audience: str | None, seconds: int) -> str:
     """A valid HS256 token for `seconds`, for trials in development. In production Better Auth issues tokens."""
     now = int(time.time())
