@@ -15,8 +15,8 @@ from litestar.types import ASGIApp
 
 from todo_api.auth.jwks import Jwks
 from todo_api.auth.keys import shared_secrets
-from todo_api.auth.middleware import AuthenticationMiddleware
-from todo_api.auth.tokens import ExpectedClaims
+from todo_api.auth.middleware import PUBLIC, PUBLIC_IN_DEVELOPMENT, AuthenticationMiddleware
+from todo_api.auth.tokens import DEVELOPMENT_TOKEN_SECONDS, DEVELOPMENT_USER, ExpectedClaims, development_token
 from todo_api.auth.verifier import Verifier
 from todo_api.config.environment import SettingsError
 from todo_api.config.settings import Settings, load_settings
@@ -38,6 +38,7 @@ from todo_api.observability.metrics_middleware import MetricsMiddleware
 from todo_api.observability.middleware import ObservabilityMiddleware, Pseudonyms
 from todo_api.observability.server_timing import ServerTimingMiddleware
 from todo_api.openapi import document as docs
+from todo_api.openapi.scalar import Login
 
 _FOLLOW_SECONDS: Final = 0.5
 
@@ -51,13 +52,18 @@ def create_app(settings: Settings | None = None) -> Litestar:
     jwks = Jwks(settings.jwks_url) if settings.jwks_url else None
     metrics = Metrics() if settings.metrics_token is not None else None
     app = Litestar(
-        route_handlers=[TaskController, TagController, HealthController, *docs.routes(enabled=settings.docs_enabled)],
+        route_handlers=[
+            TaskController,
+            TagController,
+            HealthController,
+            *docs.routes(enabled=settings.docs_enabled, production=settings.production),
+        ],
         request_class=StrictRequest,
         request_max_body_size=MAX_BODY_BYTES,
         guards=[refuse_unknown_parameters],
         exception_handlers={Exception: handle_exception},
         lifespan=[_database(settings, metrics), _issuer(jwks)],
-        openapi_config=docs.config() if settings.docs_enabled else None,
+        openapi_config=docs.config(_login(settings)) if settings.docs_enabled else None,
         logging_config=None,
     )
     app.state.drain = Drain(settings.drain_seconds)
@@ -74,6 +80,7 @@ def _middleware(settings: Settings, jwks: Jwks | None, metrics: Metrics | None, 
     claims = ExpectedClaims(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
     verifier = Verifier(shared_secrets(settings.secrets), jwks, claims)
     limit = RateLimit(*settings.rate_limit) if settings.rate_limit else None
+    public = PUBLIC_IN_DEVELOPMENT if settings.docs_enabled and not settings.production else PUBLIC
     origins, token = settings.allowed_origins, settings.metrics_token
     layers: list[Middleware | None] = [
         partial(ObservabilityMiddleware, pseudonyms=pseudonyms, metrics=metrics),
@@ -81,12 +88,23 @@ def _middleware(settings: Settings, jwks: Jwks | None, metrics: Metrics | None, 
         RequestLimitsMiddleware,
         partial(MetricsMiddleware, metrics=metrics, token=token) if metrics and token else None,
         partial(AnonymousRateLimitMiddleware, limit=limit) if limit else None,
-        partial(AuthenticationMiddleware, verifier=verifier),
+        partial(AuthenticationMiddleware, verifier=verifier, public=public),
         partial(UserRateLimitMiddleware, limit=limit) if limit else None,
         ServerTimingMiddleware if settings.server_timing else None,
         ExceptionMiddleware,
     ]
     return [layer for layer in layers if layer is not None]
+
+
+def _login(settings: Settings) -> Callable[[], Login] | None:
+    """Makes the user and the token that fill `/docs`. None in production."""
+    if settings.production:
+        return None
+    secret, issuer, audience = settings.secrets[0], settings.jwt_issuer, settings.jwt_audience
+    return lambda: Login(
+        DEVELOPMENT_USER,
+        development_token(DEVELOPMENT_USER, secret, issuer, audience, DEVELOPMENT_TOKEN_SECONDS),
+    )
 
 
 def _database(settings: Settings, metrics: Metrics | None) -> Any:

@@ -1,17 +1,23 @@
 """The OpenAPI document is the contract: it changes only on purpose, and the service keeps it."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
 import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
+from tests.config.test_settings import PRODUCTION
+from tests.support.routes import make_app, send
 from todo_api.errors import ALL
+from todo_api.openapi import scalar
 from todo_api.openapi.scalar import INTEGRITY, SCRIPT, VERSION, page, policy
 
 CONTRACT = Path(__file__).with_name("openapi.json")
@@ -90,11 +96,92 @@ def test_error_codes_are_unique() -> None:
     assert len(codes) == len(set(codes))
 
 
-def test_the_page_names_the_document_and_one_script(anyone: httpx.Client) -> None:
-    answer = anyone.get("/docs")
-    assert answer.status_code == 200
-    assert answer.text == page(own=SCRIPT.exists())
-    assert answer.headers["content-security-policy"] == policy(own=SCRIPT.exists())
+def test_the_page_of_production_names_the_document_and_one_script() -> None:
+    response = send(make_app(**PRODUCTION), path="/docs")
+    assert response.status_code == 200
+    assert response.text == page(own=SCRIPT.exists())
+    assert response.headers["content-security-policy"] == policy(own=SCRIPT.exists())
+
+
+def options_of(text: str) -> dict[str, Any]:
+    """Scalar's configuration in the page."""
+    options: dict[str, Any] = json.loads(unescape(re.findall(r'data-configuration="([^"]*)"', text)[0]))
+    return options
+
+
+def test_the_page_of_development_is_filled_with_a_user_and_a_fresh_token(
+    anyone: httpx.Client, document: dict[str, Any]
+) -> None:
+    response = anyone.get("/docs")
+    assert response.headers["content-security-policy"] == policy(own=SCRIPT.exists())
+    assert response.headers["cache-control"] == "no-store"
+    options = options_of(response.text)
+    assert options["authentication"]["preferredSecurityScheme"] in document["components"]["securitySchemes"]
+    token = options["authentication"]["securitySchemes"]["bearer"]["token"]
+    assert anyone.get("/api/ann/tasks", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["exp"] - claims["iat"] == 12 * 3600
+    examples = [
+        parameter.pop("example")
+        for item in options["content"]["paths"].values()
+        for operation in item.values()
+        for parameter in operation["parameters"]
+        if parameter["name"] == "user_id"
+    ]
+    assert set(examples) == {"ann"}
+    assert options["content"] == document, "otherwise it is the published document, which has no token"
+
+
+@pytest.mark.parametrize(
+    ("host", "filled"),
+    [
+        ("localhost:8000", True),
+        ("127.0.0.1", True),
+        ("[::1]:8000", True),
+        ("rebound.example", False),
+        ("localhost.example", False),
+        ("127.0.0.1.example:8000", False),
+    ],
+)
+def test_only_a_client_that_names_this_machine_gets_a_token(host: str, filled: bool) -> None:
+    text = send(make_app(), path="/docs", headers={"Host": host}).text
+    assert ("authentication" in options_of(text)) == filled
+    assert ('data-url="/docs/openapi.json"' in text) != filled
+
+
+def test_another_machine_gets_no_token() -> None:
+    assert scalar.is_local({"client": ("::1", 1), "headers": [(b"host", b"localhost")]})  # type: ignore[typeddict-item]  # the keys it reads
+    for client in (("192.0.2.7", 1), ("172.17.0.1", 1), None):
+        assert not scalar.is_local({"client": client, "headers": [(b"host", b"localhost")]})  # type: ignore[typeddict-item]  # the keys it reads
+
+
+def test_the_root_leads_to_the_page_in_development_only() -> None:
+    for path in ("/", "/?from=bookmark"):
+        response = send(make_app(), path=path, headers={"Authorization": ""})
+        assert (response.status_code, response.headers["location"]) == (302, "/docs")
+    for settings in (PRODUCTION, {"DOCS_ENABLED": "false"}):
+        response = send(make_app(**settings), path="/", headers={"Authorization": ""})
+        assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
+    response = send(make_app(DOCS_ENABLED="false"), path="/")
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+def test_a_script_that_is_fetched_later_is_served_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "scalar.js.gz"
+    monkeypatch.setattr(scalar, "SCRIPT", script)
+    app = make_app()
+    response = send(app, path="/docs")
+    assert "make docs-assets" in response.text
+    assert response.headers["content-security-policy"] == policy(own=False)
+    assert send(app, path="/docs/scalar.js").status_code == 404
+
+    script.write_bytes(gzip.compress(b"1"))
+    response = send(app, path="/docs")
+    assert "make docs-assets" not in response.text
+    assert response.headers["content-security-policy"] == policy(own=True)
+    assert send(app, path="/docs/scalar.js").text == "1"
 
 
 @pytest.mark.parametrize("own", [True, False])

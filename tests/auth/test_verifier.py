@@ -13,7 +13,7 @@ from tests.support.issuer import Issuer, issuing, new_key, public
 from todo_api.auth import jwks as rules
 from todo_api.auth.jwks import Jwks
 from todo_api.auth.keys import shared_secrets
-from todo_api.auth.tokens import ExpectedClaims, InvalidToken
+from todo_api.auth.tokens import ExpectedClaims, ExpiredToken, InvalidToken
 from todo_api.auth.verifier import MAX_CACHED, Verifier
 
 SECRETS = shared_secrets([b"a-secret-for-the-tests-0123456789abcdef"])
@@ -69,6 +69,48 @@ def test_a_cached_token_is_refused_after_it_has_expired(issuer: Issuer) -> None:
         clock.ahead = 120
         with pytest.raises(InvalidToken, match="expired"):
             await user_of(checker, short)
+
+    run(test)
+
+
+def expired(issuer: Issuer, **changed: Any) -> str:
+    """A token of seven days that expired a minute ago."""
+    exp = int(time.time()) - 60
+    payload = claims(issuer.url, "ann", **{"iat": exp - 7 * 86400, "exp": exp, **changed})
+    return signed({"alg": "HS256"}, payload)
+
+
+def test_a_token_that_has_just_expired_names_its_user_and_is_not_cached(issuer: Issuer) -> None:
+    async def test() -> None:
+        checker = verifier(issuer, None, Clock())
+        for seconds in (60, 3600):
+            with pytest.raises(ExpiredToken, match="expired") as raised:
+                await checker.verify(expired(issuer, exp=int(time.time()) - seconds))
+            assert raised.value.user == "ann"
+        assert not checker._cached
+
+    run(test)
+
+
+def test_a_token_with_anything_else_wrong_names_no_user(issuer: Issuer) -> None:
+    now = int(time.time())
+    wrong = {
+        "the signature": expired(issuer)[:-8] + "AAAAAAAA",
+        "the issuer": expired(issuer, iss="https://another.example"),
+        "the audience": expired(issuer, aud="another"),
+        "the user": expired(issuer, sub="a/b"),
+        "the begin": expired(issuer, nbf=now + 3600),
+        "the lifetime": expired(issuer, iat=now - 61 - 7 * 86400),
+        "an expiry long ago": expired(issuer, iat=now - 8000, exp=now - 3700),
+        "an expiry as text": expired(issuer, exp=str(now - 60)),
+    }
+
+    async def test() -> None:
+        checker = verifier(issuer, None, Clock())
+        for name, token in wrong.items():
+            with pytest.raises(InvalidToken) as raised:
+                await checker.verify(token)
+            assert type(raised.value) is InvalidToken, name
 
     run(test)
 

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from tests.support.client import Person, fresh_user, token_for
-from tests.support.service import ORIGIN, Service, running
+from tests.support.forge import claims, signed
+from tests.support.routes import make_app, send
+from tests.support.service import ORIGIN, SECRET, Service, running
 
 BURST = 20
 LIMIT = f"1/{BURST}"
@@ -95,6 +97,42 @@ def test_a_flood_without_tokens_is_stopped_and_users_get_through(limited: Servic
     with Person(limited.url, fresh_user("ann")) as ann:
         assert ann.get("tasks").status_code == 200
     assert httpx.get(f"{limited.url}/health").status_code == 200
+
+
+def expired_token(user_id: str, seconds_ago: int = 60, secret: bytes = SECRET.encode()) -> str:
+    now = int(time.time())
+    payload = claims("", user_id, iat=now - seconds_ago - 600, exp=now - seconds_ago)
+    return signed({"alg": "HS256"}, payload, secret)
+
+
+def test_behind_a_flooded_address_a_token_that_has_just_expired_gets_401() -> None:
+    app = make_app(RATE_LIMIT=LIMIT)
+
+    def status(authorization: str) -> int:
+        return send(app, headers={"Authorization": authorization}).status_code
+
+    while status("") != 429:
+        pass
+    response = send(app, headers={"Authorization": f"Bearer {expired_token('ann')}"})
+    assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
+    assert response.headers["www-authenticate"] == 'Bearer realm="todo-api", error="invalid_token"'
+    assert "retry-after" not in response.headers
+    assert response.headers["ratelimit-remaining"] == str(BURST - 1), "counted for ann"
+    for other in (expired_token("ann", 2 * 3600), expired_token("ann", secret=b"x" * 32), token_for("ann") + "x"):
+        assert status(f"Bearer {other}") == 429
+
+
+def test_a_flood_of_expired_tokens_counts_for_their_user_alone() -> None:
+    app = make_app(RATE_LIMIT=LIMIT)
+    expired = {"Authorization": f"Bearer {expired_token('ann')}"}
+    responses = [send(app, headers=expired) for _ in range(BURST + 10)]
+    assert [response.status_code for response in responses[:BURST]] == [401] * BURST
+    assert responses[-1].status_code == 429
+    assert int(responses[-1].headers["retry-after"]) == 1
+    assert send(app).status_code == 429, "a valid token of ann has the same bucket"
+    for other in (f"Bearer {expired_token('bob')}", ""):
+        response = send(app, headers={"Authorization": other})
+        assert (response.status_code, response.headers["ratelimit-remaining"]) == (401, str(BURST - 1))
 
 
 def test_off_means_off(ann: Person) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from todo_api.auth.tokens import InvalidToken
+from todo_api.auth.tokens import ExpiredToken, InvalidToken
 from todo_api.auth.verifier import Verifier
 from todo_api.errors import KeysUnavailable, NotAuthenticated, NotYourPath, send_error
 
@@ -14,6 +14,7 @@ PUBLIC: Final = frozenset(
     {"/health", "/health/ready", "/docs", "/docs/scalar.js", "/docs/openapi.json", "/openapi.json"}
 )
 """The paths that need no token. All others need one, including paths that do not exist."""
+PUBLIC_IN_DEVELOPMENT: Final = PUBLIC | {"/"}
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -21,19 +22,22 @@ _LOG: Final = logging.getLogger(__name__)
 class AuthenticationMiddleware:
     """ASGI middleware in front of the router, so that unknown paths and methods need a token too."""
 
-    def __init__(self, app: ASGIApp, verifier: Verifier) -> None:
+    def __init__(self, app: ASGIApp, verifier: Verifier, public: frozenset[str] = PUBLIC) -> None:
         self.app = app
         self.verifier = verifier
+        self.public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
             parts = [part for part in scope["path"].split("/") if part]
             has_user_path = bool(parts) and parts[0] == "api"
-            if has_user_path or "/" + "/".join(parts) not in PUBLIC:
+            if has_user_path or "/" + "/".join(parts) not in self.public:
                 try:
                     token = _token(scope)
                     user = self.verifier.cached(token) or await self.verifier.verify(token)
                 except InvalidToken as reason:
+                    if isinstance(reason, ExpiredToken):
+                        scope["state"]["expired_user"] = reason.user  # The rate limit counts the 401 for this user.
                     _LOG.info("token refused: %s", reason, extra={"request_id": scope["state"].get("request_id")})
                     await send_error(send, NotAuthenticated(), {"WWW-Authenticate": _challenge(scope)})
                     return

@@ -13,6 +13,8 @@ import msgspec
 MAX_TOKEN_BYTES: Final = 8192
 LEEWAY_SECONDS: Final = 30
 MAX_LIFETIME_SECONDS: Final = 7 * 24 * 3600
+JUST_EXPIRED_SECONDS: Final = 3600
+"""For so long a token that has expired is refused with `ExpiredToken`."""
 USER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _TYPES: Final = ("JWT", "at+jwt")
 _CHANGES_MEANING: Final = {"cty", "crit", "b64"}
@@ -20,6 +22,14 @@ _CHANGES_MEANING: Final = {"cty", "crit", "b64"}
 
 class InvalidToken(Exception):
     """The token is refused. The message is for the log only: clients get the same answer for every reason."""
+
+
+class ExpiredToken(InvalidToken):
+    """The token has expired within the last hour, and is good otherwise. Its user is known, but not authenticated."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__("expired")
+        self.user = user
 
 
 class ExpectedClaims(msgspec.Struct, frozen=True):
@@ -68,6 +78,7 @@ def verified(token: str, keys: Sequence[jwt.PyJWK], expected: ExpectedClaims, no
     future, and uses its own clock. The payload is parsed here: PyJWT accepts UTF-16 and the last of two equal names.
 
     Raises:
+        ExpiredToken: only the expiry is wrong, and it was within the last hour.
         InvalidToken: any of these is wrong.
     """
     _check_signature(token, keys, expected)
@@ -76,6 +87,8 @@ def verified(token: str, keys: Sequence[jwt.PyJWK], expected: ExpectedClaims, no
     user = claims["sub"]
     if not isinstance(user, str) or not USER_ID.fullmatch(user):
         raise InvalidToken("sub is not a user id")
+    if expires <= now - LEEWAY_SECONDS:
+        raise ExpiredToken(user)
     return Verified(user, expires)
 
 
@@ -135,19 +148,25 @@ def _check_signature(token: str, keys: Sequence[jwt.PyJWK], expected: ExpectedCl
 
 
 def _check_times(claims: dict[str, Any], now: float) -> float:
+    """The expiry of the token, which may have been within the last hour."""
     expires, issued, begins = claims["exp"], claims["iat"], claims.get("nbf", now)
     if any(type(moment) not in (int, float) for moment in (expires, issued, begins)):
         raise InvalidToken("exp, iat or nbf is not a number")
-    if expires <= now - LEEWAY_SECONDS:
+    oldest = now - LEEWAY_SECONDS - JUST_EXPIRED_SECONDS
+    if expires <= oldest:
         raise InvalidToken("expired")
     if issued > now + LEEWAY_SECONDS or begins > now + LEEWAY_SECONDS:
         raise InvalidToken("not valid yet; do the clocks differ?")
     # Compared, not subtracted: an integer of 400 digits has no float.
-    if expires > now + MAX_LIFETIME_SECONDS or issued < now - MAX_LIFETIME_SECONDS - LEEWAY_SECONDS:
+    if expires > now + MAX_LIFETIME_SECONDS or issued < oldest - MAX_LIFETIME_SECONDS:
         raise InvalidToken("valid for longer than seven days")
     if expires - issued > MAX_LIFETIME_SECONDS:
         raise InvalidToken("valid for longer than seven days")
     return float(expires)
+
+
+DEVELOPMENT_USER: Final = "ann"
+DEVELOPMENT_TOKEN_SECONDS: Final = 12 * 3600
 
 
 def development_token(user_id: str, secret: bytes, issuer: str | None, audience: str | None, seconds: int) -> str:

@@ -58,6 +58,7 @@ class Verifier:
         """The user of `token`. Adds it to the cache.
 
         Raises:
+            ExpiredToken: the token has just expired. Its signature is verified each time: it is not in the cache.
             InvalidToken: the token is refused.
             KeysUnavailable: no published key is known, so the token cannot be verified.
         """

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import asyncpg
+from advanced_alchemy.exceptions import NotFoundError
 from litestar import Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
@@ -101,6 +102,8 @@ def _error_for(scope: Scope, error: Exception) -> tuple[ApiError, dict[str, str]
             return _database_error(scope, error), {}
         case ApiError():
             return error, {}
+        case NotFoundError():
+            return _HttpError(404, "There is no such object."), {}
         case HTTPException() if error.status_code != InternalError.status:
             return _http_error(scope, error)
         case _:

@@ -1,6 +1,7 @@
-"""The rate limit: by user for a verified token (its `sub`), otherwise by address.
+"""The rate limit: by user for a verified token (its `sub`), even if it has just expired, otherwise by address.
 
-docs/decisions/0050-rate-limit-identity.md says why the token is verified first, even in a flood.
+docs/decisions/0050-rate-limit-identity.md says why the token is verified first, even in a flood, and
+docs/decisions/0112-rate-limit-of-expired-tokens.md why an expired one counts for its user.
 """
 
 import time
@@ -34,7 +35,7 @@ class RateLimit:
         ]
 
     def count(self, scope: HTTPScope) -> RateLimitDecision:
-        user = scope.get("user")
+        user = scope.get("user") or scope["state"].get("expired_user")
         now = self.clock()
         decision = self.addresses.take(_address(scope), now) if user is None else self.users.take(user, now)
         scope["state"][_DECISION] = decision
@@ -59,8 +60,8 @@ class UserRateLimitMiddleware:
 class AnonymousRateLimitMiddleware:
     """ASGI middleware before authentication. It adds the RateLimit headers to every response.
 
-    When a response starts that was not counted, it counts it: by user if the token was valid (another user's path),
-    otherwise by the peer's address (401, public paths).
+    When a response starts that was not counted, it counts it: by user if the token was valid (another user's path)
+    or has just expired (401), otherwise by the peer's address (other 401s, public paths).
     """
 
     def __init__(self, app: ASGIApp, limit: RateLimit) -> None:

@@ -4,7 +4,7 @@ Litestar's document is corrected where it is wrong: it drops the constraints of 
 false` and docstrings of Structs, and describes errors of another shape. msgspec's own schemas have all of these.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, get_args
 
 import msgspec
@@ -21,7 +21,7 @@ from todo_api import __version__
 from todo_api.errors import ApiError, Error, ValidationError
 from todo_api.http.conditional import PARAMETERS
 from todo_api.openapi import texts as words
-from todo_api.openapi.scalar import ScalarPage, docs_router
+from todo_api.openapi.scalar import Login, ScalarPage, docs_router, to_docs
 
 Document = dict[str, Any]
 
@@ -178,7 +178,8 @@ def openapi_json(request: Request[Any, Any, Any]) -> bytes:
     return _document_bytes(request.app)
 
 
-def config() -> OpenAPIConfig:
+def config(login: Callable[[], Login] | None = None) -> OpenAPIConfig:
+    """`login` makes the user and the token that fill the page; None: it is empty."""
     return OpenAPIConfig(
         title="todo_api",
         version=__version__,
@@ -195,9 +196,11 @@ def config() -> OpenAPIConfig:
         security=[{"bearer": []}],
         tags=[Tag("tasks"), Tag("tags"), Tag("health")],
         openapi_router=docs_router(),
-        render_plugins=[ScalarPage(), _Json()],
+        render_plugins=[ScalarPage(_document_bytes, login), _Json()],
     )
 
 
-def routes(*, enabled: bool) -> list[HTTPRouteHandler]:
-    return [openapi_json] if enabled else []
+def routes(*, enabled: bool, production: bool) -> list[HTTPRouteHandler]:
+    if not enabled:
+        return []
+    return [openapi_json] if production else [openapi_json, to_docs]
