@@ -234,7 +234,7 @@ def test_the_memory_of_tokens_is_bounded_and_holds_none(issuer: Issuer) -> None:
         (200, {}, b"<html>"),
         (200, {}, b"[" * 60_000),
         (200, {}, b'{"keys": {}}'),
-        (200, {}, b'{"keys": []}'),
+        (200, {}, b'{"keys": ["text"]}'),
         (200, {}, b"[]"),
         (200, {}, b"\xff"),
         (200, {"Content-Encoding": "gzip"}, b"\x1f\x8b"),
