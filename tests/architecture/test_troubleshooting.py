@@ -149,7 +149,8 @@ def test_the_data_directory_is_in_use(tmp_path: Path) -> None:
 def installing(directory: Path, path: str, **environ: str) -> str:
     """The error output of the first step of `make install`."""
     (directory / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts/install-pdm", directory / "scripts")
+    for name in ("install-pdm", "pdm-requirements.txt"):
+        shutil.copy(ROOT / "scripts" / name, directory / "scripts")
     done = subprocess.run(
         [directory / "scripts/install-pdm"],
         env={"PATH": path, **environ},

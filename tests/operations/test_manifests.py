@@ -150,6 +150,25 @@ def test_the_image_is_built_from_the_lock_and_has_a_health_check() -> None:
         assert (ROOT / name).exists()
 
 
+@pytest.mark.parametrize(
+    ("script", "requirements"),
+    [("scripts/install-pdm", "scripts/pdm-requirements.txt"), (".ci/run", ".ci/node-requirements.txt")],
+)
+def test_pip_installs_only_files_with_a_known_hash(script: str, requirements: str) -> None:
+    installs = re.findall(r"pip install (.*)", (ROOT / script).read_text())
+    assert [f"--require-hashes -r {requirements}" in options for options in installs] == [True]
+    packages = re.split(
+        r"\n(?=\w)", re.sub(r"^#.*\n", "", (ROOT / requirements).read_text(), flags=re.MULTILINE).strip()
+    )
+    assert all(re.match(r"[\w.-]+(\[\w+\])?==[\w.]+", package) for package in packages)
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", package) for package in packages)
+
+
+def test_the_base_image_can_be_given_by_digest() -> None:
+    assert set(re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE)) == {"${PYTHON}"}
+    assert CONTAINERFILE.count("ARG PYTHON=") == 1
+
+
 def test_the_proof_is_of_this_containerfile() -> None:
     """`scripts/prove_container.py` builds and runs the image, and records the hash of its Containerfile."""
     tried = re.findall(r"^Containerfile +sha256:(\w+)$", (DEPLOY / "container-proof.txt").read_text(), re.MULTILINE)
