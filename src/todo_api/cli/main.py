@@ -16,7 +16,7 @@ from todo_api.cli.embedded_postgres import EmbeddedError, embedded_postgres
 from todo_api.cli.server import PortTaken, serve
 from todo_api.config.environment import SettingsError
 from todo_api.config.settings import Settings, load_settings
-from todo_api.db.url import connect_arguments
+from todo_api.db.url import connect_arguments, refuse_plain_text
 
 _COMMANDS: Final = "todo_api.cli.commands"
 """The other commands. `run` does not import them: Alembic and others would take 10 MB of each forked worker."""
@@ -44,6 +44,8 @@ def database_url(settings: Settings) -> Iterator[str]:
     """DATABASE_URL or, in development, the embedded PostgreSQL while the block runs."""
     if settings.database_url is not None:
         connect_arguments(settings.database_url)  # refuses a bad URL before anything starts
+        if settings.production:
+            refuse_plain_text(settings.database_url)
         yield settings.database_url
     else:
         with embedded_postgres(settings.home) as url:
