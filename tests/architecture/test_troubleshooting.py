@@ -15,6 +15,7 @@ import jwt
 import pytest
 
 from tests.config.test_settings import PRODUCTION
+from tests.support.client import token_for
 from tests.support.forge import claims, signed
 from tests.support.issuer import new_key
 from tests.support.program import todo_api
@@ -90,6 +91,30 @@ def test_the_path_is_another_users(lost: Service) -> None:
     answer = httpx.get(f"{lost.url}/api/bob/tasks", headers={"Authorization": f"Bearer {good()}"})
     assert answer.status_code == 403
     assert printed("The path belongs to another user").fullmatch(answer.text)
+
+
+BODIES: Final[dict[str, dict[str, Any]]] = {
+    "`detail` is an array": {"title": " "},
+    "A field is unknown": {"title": "Buy milk", "done": True},
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_that_is_refused(service: Service, name: str) -> None:
+    answer = httpx.post(f"{service.url}/api/ann/tasks", json=BODIES[name], headers=bearer("ann"))
+    assert answer.status_code == 400
+    assert printed(name).search(answer.text)
+
+
+def test_put_is_partial(service: Service) -> None:
+    assert "### PUT changed only some fields\n\nPUT is partial here" in PAGE
+    made = httpx.post(f"{service.url}/api/ann/tasks", json={"title": "a", "description": "kept"}, headers=bearer("ann"))
+    url = service.url + made.headers["location"]
+    assert httpx.put(url, json={"title": "b"}, headers=bearer("ann")).json()["description"] == "kept"
+
+
+def bearer(user: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token_for(user)}"}
 
 
 def test_the_keys_cannot_be_fetched(lost: Service) -> None:

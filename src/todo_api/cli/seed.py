@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import batched
@@ -114,7 +114,8 @@ async def seed_database(url: str, *, users: int | str, tasks: int, seed: int, do
     Raises:
         asyncpg.UniqueViolationError: tasks of these users exist.
     """
-    people = [(users, users)] if isinstance(users, str) else ((n, seed_user(n, seed)) for n in range(users))
+    keys: Iterable[int | str] = [users] if isinstance(users, str) else range(users)
+    people = ((key, key if isinstance(key, str) else seed_user(key, seed)) for key in keys)
     batches = batched(people, max(1, math.ceil(_USERS_AT_A_TIME * min(1, 200 / tasks))), strict=False)
     async with asyncpg.create_pool(**connect_arguments(url), min_size=0, max_size=_CONNECTIONS) as pool:
 

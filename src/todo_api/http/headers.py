@@ -62,6 +62,7 @@ class _HeaderWriter:
         self.bodiless = self.method == "HEAD"
         self.preflight = self.method == "OPTIONS" and origin is not None and asks_for_method
         self.origin_allowed = origin in allowed_origins
+        self.origin = (origin or b"").decode("latin-1")
         self.headers: Headers = [(b"x-request-id", self.request_id), *always]
         if origin is not None and self.origin_allowed:
             self.headers += [
@@ -132,6 +133,10 @@ class ResponseHeadersMiddleware:
 
     async def _preflight(self, sent: _HeaderWriter) -> None:
         if not sent.origin_allowed:
+            request_id = sent.context.request_id
+            _LOG.info(
+                "origin refused: %.200r: is it in ALLOWED_ORIGINS?", sent.origin, extra={"request_id": request_id}
+            )
             await send_error(sent, OriginNotAllowed())
             return
         await sent({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
