@@ -105,6 +105,30 @@ def test_the_network_policy_selects_only_our_pods() -> None:
         assert selector.items() <= manifest(name)["spec"]["template"]["metadata"]["labels"].items()
 
 
+def test_the_ingress_leads_to_the_service_and_passes_streams_on() -> None:
+    ingress = manifest("ingress.yaml")
+    (rule,) = ingress["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    service = manifest("service.yaml")
+    assert path["backend"]["service"]["name"] == service["metadata"]["name"]
+    assert path["backend"]["service"]["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
+    assert ingress["spec"]["tls"][0]["hosts"] == [rule["host"]]
+    annotations = ingress["metadata"]["annotations"]
+    assert annotations["nginx.org/proxy-buffering"] == "False"
+    assert annotations["nginx.org/proxy-read-timeout"] == annotations["nginx.org/proxy-send-timeout"] == "1h"
+
+
+def test_the_ingress_controller_bounds_slow_heads_like_the_service() -> None:
+    config = manifest("nginx/config-map.yaml")
+    directives = dict(re.findall(r"^(\w+) (.*);$", config["data"]["http-snippets"], re.MULTILINE))
+    server = (ROOT / "src/todo_api/cli/server.py").read_text()
+    milliseconds = int(re.findall(r"_HEADER_MILLISECONDS: Final = (\d+)", server)[0])
+    assert directives["client_header_timeout"] == f"{milliseconds // 1000}s"
+    assert directives["large_client_header_buffers"] == "4 16k", "a token may have 8 KiB"
+    admitted = manifest("network-policy.yaml")["spec"]["ingress"][0]["from"][0]["namespaceSelector"]
+    assert config["metadata"]["namespace"] in admitted["matchExpressions"][0]["values"]
+
+
 def test_the_probes_request_public_paths_of_the_service() -> None:
     (container,) = pod("deployment.yaml")["containers"]
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
