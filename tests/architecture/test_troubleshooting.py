@@ -15,6 +15,7 @@ import jwt
 import pytest
 
 from tests.config.test_settings import PRODUCTION
+from tests.support.client import token_for
 from tests.support.forge import claims, signed
 from tests.support.issuer import new_key
 from tests.support.program import todo_api
@@ -92,6 +93,30 @@ def test_the_path_is_another_users(lost: Service) -> None:
     assert printed("The path belongs to another user").fullmatch(answer.text)
 
 
+BODIES: Final[dict[str, dict[str, Any]]] = {
+    "`detail` is an array": {"title": " "},
+    "A field is unknown": {"title": "Buy milk", "done": True},
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_that_is_refused(service: Service, name: str) -> None:
+    answer = httpx.post(f"{service.url}/api/ann/tasks", json=BODIES[name], headers=bearer("ann"))
+    assert answer.status_code == 400
+    assert printed(name).search(answer.text)
+
+
+def test_put_is_partial(service: Service) -> None:
+    assert "### PUT changed only some fields\n\nPUT is partial here" in PAGE
+    made = httpx.post(f"{service.url}/api/ann/tasks", json={"title": "a", "description": "kept"}, headers=bearer("ann"))
+    url = service.url + made.headers["location"]
+    assert httpx.put(url, json={"title": "b"}, headers=bearer("ann")).json()["description"] == "kept"
+
+
+def bearer(user: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token_for(user)}"}
+
+
 def test_the_keys_cannot_be_fetched(lost: Service) -> None:
     token = signed({"alg": "EdDSA", "kid": "k"}, claims(ISSUER, "ann"), new_key("EdDSA"), "EdDSA")
     answer = httpx.get(f"{lost.url}/api/ann/tasks", headers={"Authorization": f"Bearer {token}"})
@@ -149,7 +174,8 @@ def test_the_data_directory_is_in_use(tmp_path: Path) -> None:
 def installing(directory: Path, path: str, **environ: str) -> str:
     """The error output of the first step of `make install`."""
     (directory / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts/install-pdm", directory / "scripts")
+    for name in ("install-pdm", "pdm-requirements.txt"):
+        shutil.copy(ROOT / "scripts" / name, directory / "scripts")
     done = subprocess.run(
         [directory / "scripts/install-pdm"],
         env={"PATH": path, **environ},

@@ -164,7 +164,7 @@ def test_after_a_long_pause_the_first_request_waits_for_fresh_keys(issuer: Issue
         (200, {}, b"<html>"),
         (200, {}, b"[" * 60_000),
         (200, {}, b'{"keys": {}}'),
-        (200, {}, b'{"keys": []}'),
+        (200, {}, b'{"keys": ["text"]}'),
         (200, {}, b"[]"),
         (200, {}, b"\xff"),
         (200, {"Content-Encoding": "gzip"}, b"\x1f\x8b"),

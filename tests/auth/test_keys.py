@@ -47,6 +47,7 @@ def test_only_usable_keys_are_taken() -> None:
     assert published_keys(published)["no alg"].algorithm_name == "RS256"
     published = jwks(*(public(ed, "EdDSA", kid=f"k{number}") for number in range(100)))
     assert len(published_keys(published)) == MAX_KEYS
+    assert published_keys(jwks()) == {}
     published = jwks("text")
     with pytest.raises(NoUsableKey):
         published_keys(published)

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from tests.config.test_settings import PRODUCTION
-from tests.support.client import token_for
+from tests.support.client import Person, token_for
 from tests.support.program import todo_api
 from tests.support.service import Service
 from todo_api.cli.seed import rows_of, seed_user
@@ -43,3 +43,24 @@ def test_production_is_not_seeded(tmp_path: Path) -> None:
     done = todo_api(tmp_path, "seed", **PRODUCTION)
     assert done.returncode == 1
     assert done.stderr.startswith("todo-api: ENVIRONMENT is production")
+
+
+def test_a_user_who_has_tasks_gets_more(service: Service, database_url: str, ann: Person, tmp_path: Path) -> None:
+    own = ann.creates(title="Mine", tags=["home", "work", "garden"])
+    arguments = ["seed", "--user", ann.user_id, "--tasks", "60"]
+    done = todo_api(tmp_path, *arguments, DATABASE_URL=database_url)
+    assert done.returncode == 0, done.stderr
+    page = ann.get(f"/api/{ann.user_id}/tasks?limit=100").json()
+    assert page["total"] == 61
+    assert own in page["data"]
+    again = todo_api(tmp_path, *arguments, DATABASE_URL=database_url)
+    assert again.returncode == 2
+    assert "take another --seed than 1" in " ".join(again.stderr.split())
+    assert todo_api(tmp_path, *arguments, "--seed", "2", DATABASE_URL=database_url).returncode == 0
+    assert ann.get(f"/api/{ann.user_id}/tasks").json()["total"] == 121
+
+
+def test_a_bad_user_id_is_not_seeded(tmp_path: Path) -> None:
+    done = todo_api(tmp_path, "seed", "--user", "a/b")
+    assert done.returncode == 2
+    assert "a user id has 1 to 128 characters" in done.stderr

@@ -13,13 +13,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.config.test_settings import PRODUCTION
 from tests.support.client import Person, fresh_user
 from tests.support.program import todo_api
 from tests.support.proxy import Proxy, socket_of
 from tests.support.service import Service, free_port
 from todo_api.config.environment import SettingsError
 from todo_api.db.migrations import connect_directly
-from todo_api.db.url import connect_arguments, is_pooler
+from todo_api.db.url import connect_arguments, is_pooler, refuse_plain_text
 
 NEON = "ep-cool-darkness-a1b2c3d4.eu-central-1.aws.neon.tech"
 
@@ -166,3 +167,41 @@ def test_tls_is_verified_against_the_systems_authorities(
         finally:
             service.stop()
         assert ("CERTIFICATE_VERIFY_FAILED" in service.log.read_text()) is not right
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "?sslmode=disable", "?sslmode=allow", "?sslmode=prefer", "?application_name=sslmode=require",
+     "?sslmode=disable&channel_binding=require"],
+)  # fmt: skip
+@pytest.mark.parametrize("host", ["db.example", "localhost,db.example", "10.0.0.1", "[2001:db8::1]:5433"])
+def test_production_refuses_a_connection_without_tls_to_another_host(host: str, query: str) -> None:
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL has (no )?sslmode[^\n]+$") as refused:
+        refuse_plain_text(f"postgresql://u:xyzzy@{host}/d{query}")
+    assert "xyzzy" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://u:p@{NEON}/d?sslmode=require&channel_binding=require",
+        "postgresql://u:p@db.example/d?channel_binding=require",
+        "postgresql://u:p@db.example/d?sslmode=verify-full",
+        "postgresql://u@localhost/d",
+        "postgresql://u@127.0.0.1:6432/d?sslmode=disable",
+        "postgresql://u@[::1]/d",
+        "postgresql://u@/d?host=/var/run/pg",
+    ],
+)
+def test_production_accepts_tls_and_connections_within_the_machine(url: str) -> None:
+    refuse_plain_text(url)
+
+
+@pytest.mark.parametrize("command", [["run"], ["check"], ["database", "upgrade"]])
+def test_every_command_in_production_wants_tls(tmp_path: Path, command: list[str]) -> None:
+    done = todo_api(tmp_path, *command, **{**PRODUCTION, "DATABASE_URL": "postgresql://u:p@db.example/d"})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "todo-api: DATABASE_URL has no sslmode: in production, add sslmode=require, "
+        "so that the password and the data are encrypted on their way to another host\n"
+    )

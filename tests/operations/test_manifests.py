@@ -105,6 +105,30 @@ def test_the_network_policy_selects_only_our_pods() -> None:
         assert selector.items() <= manifest(name)["spec"]["template"]["metadata"]["labels"].items()
 
 
+def test_the_ingress_leads_to_the_service_and_passes_streams_on() -> None:
+    ingress = manifest("ingress.yaml")
+    (rule,) = ingress["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    service = manifest("service.yaml")
+    assert path["backend"]["service"]["name"] == service["metadata"]["name"]
+    assert path["backend"]["service"]["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
+    assert ingress["spec"]["tls"][0]["hosts"] == [rule["host"]]
+    annotations = ingress["metadata"]["annotations"]
+    assert annotations["nginx.org/proxy-buffering"] == "False"
+    assert annotations["nginx.org/proxy-read-timeout"] == annotations["nginx.org/proxy-send-timeout"] == "1h"
+
+
+def test_the_ingress_controller_bounds_slow_heads_like_the_service() -> None:
+    config = manifest("nginx/config-map.yaml")
+    directives = dict(re.findall(r"^(\w+) (.*);$", config["data"]["http-snippets"], re.MULTILINE))
+    server = (ROOT / "src/todo_api/cli/server.py").read_text()
+    milliseconds = int(re.findall(r"_HEADER_MILLISECONDS: Final = (\d+)", server)[0])
+    assert directives["client_header_timeout"] == f"{milliseconds // 1000}s"
+    assert directives["large_client_header_buffers"] == "4 16k", "a token may have 8 KiB"
+    admitted = manifest("network-policy.yaml")["spec"]["ingress"][0]["from"][0]["namespaceSelector"]
+    assert config["metadata"]["namespace"] in admitted["matchExpressions"][0]["values"]
+
+
 def test_the_probes_request_public_paths_of_the_service() -> None:
     (container,) = pod("deployment.yaml")["containers"]
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
@@ -148,6 +172,25 @@ def test_the_image_is_built_from_the_lock_and_has_a_health_check() -> None:
     assert {name for names in copied for name in names.split()} == allowed
     for name in allowed:
         assert (ROOT / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "requirements"),
+    [("scripts/install-pdm", "scripts/pdm-requirements.txt"), (".ci/run", ".ci/node-requirements.txt")],
+)
+def test_pip_installs_only_files_with_a_known_hash(script: str, requirements: str) -> None:
+    installs = re.findall(r"pip install (.*)", (ROOT / script).read_text())
+    assert [f"--require-hashes -r {requirements}" in options for options in installs] == [True]
+    packages = re.split(
+        r"\n(?=\w)", re.sub(r"^#.*\n", "", (ROOT / requirements).read_text(), flags=re.MULTILINE).strip()
+    )
+    assert all(re.match(r"[\w.-]+(\[\w+\])?==[\w.]+", package) for package in packages)
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", package) for package in packages)
+
+
+def test_the_base_image_can_be_given_by_digest() -> None:
+    assert set(re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE)) == {"${PYTHON}"}
+    assert CONTAINERFILE.count("ARG PYTHON=") == 1
 
 
 def test_the_proof_is_of_this_containerfile() -> None:

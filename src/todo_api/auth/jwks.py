@@ -38,6 +38,7 @@ class Jwks:
         """Number of times the keys have changed."""
         self._keys: dict[str, jwt.PyJWK] = {}
         self._body = b""
+        """The last key set. Empty: none was fetched, or it is stale. `{"keys":[]}` is a key set without keys."""
         self._fetched_at = self._began_at = float("-inf")
         self._check_at = float("-inf")
         self._failed = False
@@ -69,17 +70,17 @@ class Jwks:
         """The key with this `kid`, or None.
 
         Raises:
-            KeysUnavailable: no key is known, so no token can be verified.
+            KeysUnavailable: no key set was fetched yet or the last one is stale, so no token can be verified.
         """
         now = self.clock()
-        if self._keys and now - self._fetched_at > STALE_SECONDS:
+        if self._body and now - self._fetched_at > STALE_SECONDS:
             self._take({}, b"")
         if kid not in self._keys or now >= self._check_at:
             self._fetch_if_allowed(now)
             overdue = now - self._fetched_at > 2 * FRESH_SECONDS and not self._failed
             if self._fetching is not None and (kid not in self._keys or overdue):
                 await asyncio.wait({self._fetching})
-        if not self._keys:
+        if not self._body:
             raise KeysUnavailable
         return self._keys.get(kid)
 

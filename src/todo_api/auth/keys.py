@@ -34,8 +34,10 @@ def shared_secrets(secrets: Iterable[bytes]) -> tuple[jwt.PyJWK, ...]:
 def published_keys(jwks: bytes) -> dict[str, jwt.PyJWK]:
     """The usable keys of an issuer's JWK Set, by `kid`. Others are ignored (RFC 7517 §5).
 
+    An empty set gives an empty dict: the issuer has withdrawn all keys.
+
     Raises:
-        NoUsableKey: the answer is not a JWK Set, or has no usable key.
+        NoUsableKey: the answer is not a JWK Set, or it has keys and none is usable.
     """
     try:
         answer = msgspec.json.decode(jwks)
@@ -48,7 +50,7 @@ def published_keys(jwks: bytes) -> dict[str, jwt.PyJWK]:
     for member in listed[:MAX_KEYS]:
         if (key := _usable(member)) is not None:
             keys.setdefault(member["kid"], key)
-    if not keys:
+    if listed and not keys:
         raise NoUsableKey("the JWK Set has no usable key")
     return keys
 

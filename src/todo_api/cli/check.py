@@ -116,6 +116,8 @@ def keys(url: str) -> Check:
         if answer.status_code != 200:
             raise NoUsableKey(f"the status is {answer.status_code}")
         usable = published_keys(answer.content)
+        if not usable:
+            raise NoUsableKey("the JWK Set is empty")
     except (httpx.HTTPError, NoUsableKey) as error:
         reason = str(error) or type(error).__name__
         return Check(ok=False, subject="keys", message=f"{url} gives no key set: {reason}")

@@ -42,16 +42,20 @@ def check_() -> None:
         sys.exit(1)
 
 
+def _user_id(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not USER_ID.fullmatch(value):
+        raise click.BadParameter("a user id has 1 to 128 characters, each of A-Z a-z 0-9 _ -")
+    return value
+
+
 @PROGRAM.command("token")
-@click.argument("user_id")
+@click.argument("user_id", callback=_user_id)
 @click.option("--expires", default="1h", show_default=True, help="Lifetime of the token: 30s, 15m, 1h, 7d.")
 def token(user_id: str, expires: str) -> None:
     """Print a development token for USER_ID."""
     settings = current_settings()
     if settings.production:
         raise SettingsError("ENVIRONMENT is production: get the token from Better Auth")
-    if not USER_ID.fullmatch(user_id):
-        raise click.BadParameter("a user id has 1 to 128 characters, each of A-Z a-z 0-9 _ -", param_hint="USER_ID")
     if (
         not (parts := re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", expires))
         or (seconds := int(parts[1]) * _SECONDS[parts[2]]) > 7 * _SECONDS["d"]
@@ -61,21 +65,24 @@ def token(user_id: str, expires: str) -> None:
 
 
 @PROGRAM.command("seed")
-@click.option("--users", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
+@click.option("--user", "user_id", callback=_user_id, help="Add tasks to this user, like ann, instead of new users.")
+@click.option("--users", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="Number of new users.")
 @click.option("--tasks", type=click.IntRange(1, 1_000_000), default=200, show_default=True, help="Tasks of each user.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed makes the same data.")
-def seed(users: int, tasks: int, seed: int) -> None:
-    """Fill the database with realistic tasks of users named seed1-000000, seed1-000001 and so on."""
+def seed(user_id: str | None, users: int, tasks: int, seed: int) -> None:
+    """Fill the database with realistic tasks of users named seed1-000000, seed1-000001 and so on, or of one user."""
     settings = current_settings()
     if settings.production:
         raise SettingsError("ENVIRONMENT is production: seed a development database")
+    count = users if user_id is None else 1
+    existing = "users" if user_id is None else "tasks"
     with database_url(settings) as url:
         upgrade(url)
-        with click.progressbar(length=users * tasks, label="tasks", show_pos=True) as bar:
+        with click.progressbar(length=count * tasks, label="tasks", show_pos=True) as bar:
             try:
-                asyncio.run(seed_database(url, users=users, tasks=tasks, seed=seed, done=bar.update))
+                asyncio.run(seed_database(url, users=user_id or users, tasks=tasks, seed=seed, done=bar.update))
             except* asyncpg.UniqueViolationError:
-                raise click.UsageError(f"these users are there already: take another --seed than {seed}") from None
+                raise click.UsageError(f"these {existing} are there already: take another --seed than {seed}") from None
 
 
 @PROGRAM.command("openapi")

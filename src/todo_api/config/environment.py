@@ -7,8 +7,9 @@ import os
 import re
 import secrets as random
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -20,6 +21,18 @@ from jwt.algorithms import HMACAlgorithm
 
 MINIMUM_SECRET_BYTES: Final = 32
 _EXAMPLE_SECRET: Final = "the-value-that-better-auth-has-32-bytes-or-more"  # noqa: S105 - it is refused
+_PUBLISHED_SECRETS: Final = frozenset(
+    {
+        b"only-for-this-machine-0123456789abcdef",  # deploy/compose.yaml
+        b"better-auth-secret-12345678901234567890",  # Better Auth's own default
+        b"a-string-secret-at-least-256-bits-long",  # the example at jwt.io
+    }
+)
+_LEAST_PAIRS: Final = 16
+_LEAST_STEPS: Final = 5
+"""In 100 000 random secrets of 32 decimal digits, the least were 17 different pairs and 8 different steps."""
+_HOST: Final = re.compile(r"[a-z0-9_.-]+|[0-9a-f:.]*:[0-9a-f:.]*")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _KEY_MATERIAL = re.compile(r"-----BEGIN |^ssh-|^\s*\{")
 
 
@@ -116,6 +129,23 @@ def _secret(text: str) -> bytes:
     return secret
 
 
+def refuse_guessable(secrets: Iterable[bytes]) -> None:
+    """In production a secret must be random: with a secret that can be guessed, everybody could sign tokens."""
+    for secret in secrets:
+        reason = "an example that is public" if secret in _PUBLISHED_SECRETS else "not random, so it can be guessed"
+        if secret in _PUBLISHED_SECRETS or _is_repetitive(secret):
+            raise SettingsError(
+                f"BETTER_AUTH_SECRET has a secret that is {reason}: "
+                "make one with `openssl rand -base64 32` and give it to Better Auth too"
+            )
+
+
+def _is_repetitive(secret: bytes) -> bool:
+    """Whether the bytes repeat (`aaaa…`, `secretsecret…`) or count (`0123456789…`)."""
+    pairs = set(pairwise(secret))
+    return len(pairs) < _LEAST_PAIRS or len({after - before for before, after in pairs}) < _LEAST_STEPS
+
+
 def _is_key_material(text: str) -> bool:
     """With a public key as shared secret, everybody could sign tokens."""
     try:
@@ -166,15 +196,32 @@ def _private(path: str, flags: int) -> int:
 
 
 def origins(text: str) -> frozenset[str]:
-    origins = [origin.strip() for origin in text.split(",") if origin.strip()]
-    for origin in origins:
-        if origin in ("*", "null"):
-            raise SettingsError(f"ALLOWED_ORIGINS has {origin}: list the exact origins of your front ends")
-        parts = _split(origin)
-        if parts is None or parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
-            raise SettingsError(
-                f"ALLOWED_ORIGINS has {origin!r}, which is not an origin: write scheme://host[:port] without a path"
-            )
-        if origin != origin.lower():
-            raise SettingsError(f"ALLOWED_ORIGINS has {origin!r}: write it in lower case, as browsers send it")
-    return frozenset(origins)
+    return frozenset(_origin(origin.strip()) for origin in text.split(",") if origin.strip())
+
+
+def _origin(origin: str) -> str:
+    """`origin`, if it is written as browsers send it (RFC 6454 §6.2): they never send any other form."""
+    if origin in ("*", "null"):
+        raise SettingsError(f"ALLOWED_ORIGINS has {origin}: list the exact origins of your front ends")
+    parts = _split(origin)
+    if parts is not None and "@" in parts.netloc:
+        raise SettingsError(
+            "ALLOWED_ORIGINS has an origin with a user, which browsers leave out: write scheme://host[:port]"
+        )
+    if parts is None or parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
+        raise SettingsError(
+            f"ALLOWED_ORIGINS has {origin!r}, which is not an origin: write scheme://host[:port] without a path"
+        )
+    if origin != origin.lower():
+        raise SettingsError(f"ALLOWED_ORIGINS has {origin!r}: write it in lower case, as browsers send it")
+    if not _HOST.fullmatch(parts.hostname or ""):
+        raise SettingsError(
+            f"ALLOWED_ORIGINS has {origin!r}, whose host browsers never send: list exact hosts without wildcards, "
+            "and write a host with other letters than a to z in its form with xn--"
+        )
+    sent = f"{parts.scheme}://{parts.netloc.rpartition(':')[0]}"
+    if parts.netloc.endswith(":") or parts.port == _DEFAULT_PORTS[parts.scheme]:
+        raise SettingsError(f"ALLOWED_ORIGINS has {origin!r}: write {sent!r}, since browsers leave this port out")
+    if parts.port is not None and not parts.netloc.endswith(f":{parts.port}"):
+        raise SettingsError(f"ALLOWED_ORIGINS has {origin!r}: write '{sent}:{parts.port}', as browsers send it")
+    return origin

@@ -108,6 +108,8 @@ def load_settings(environ: Mapping[str, str], directory: Path) -> Settings:
                 "or set BETTER_AUTH_URL to verify with Better Auth's public keys"
             )
     settings = _converted(values)
+    if settings.production:
+        read.refuse_guessable(settings.secrets)
     if not settings.production and not settings.secrets:
         return msgspec.structs.replace(settings, secrets=read.secrets(read.development_secret(settings.home)))
     return settings

@@ -17,6 +17,7 @@ _URL: Final = re.compile(
 _HOST: Final = re.compile(r"(?:\[(?P<bracketed>[^\]]+)\]|(?P<plain>[^:]*))(?::(?P<port>[0-9]+))?")
 _MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _VERIFIED: Final = _MODES[3:]
+_THIS_MACHINE: Final = re.compile(r"/.*|localhost|127\.[0-9.]+|::1", re.IGNORECASE)
 _UNDERSTOOD: Final = re.compile(
     "application_name|channel_binding|dbname|host|options|password|pgbouncer|port|sslcert|sslkey|sslmode|"
     "sslnegotiation|sslrootcert|target_session_attrs|user"
@@ -68,6 +69,21 @@ def is_pooler(url: str) -> bool:
     )
 
 
+def refuse_plain_text(url: str) -> None:
+    """In production, refuses a connection to another host that may be without TLS.
+
+    Raises:
+        SettingsError: a host is not this machine, and `sslmode` is missing or weaker than `require`.
+    """
+    query = _query(url)
+    hosts, _ = _hosts(query.get("host") or unquote(_parts(url)["hosts"] or ""), None)
+    if _mode(query) not in _VERIFIED and not all(_THIS_MACHINE.fullmatch(host) for host in hosts):
+        raise SettingsError(
+            f"DATABASE_URL has {f'sslmode={query["sslmode"]}' if 'sslmode' in query else 'no sslmode'}: in production, "
+            "add sslmode=require, so that the password and the data are encrypted on their way to another host"
+        )
+
+
 def _parts(url: str) -> dict[str, str | None]:
     match = _URL.fullmatch(url.strip())
     if match is None:
@@ -111,8 +127,12 @@ def _hosts(listed: str, default_ports: str | None) -> tuple[list[str], list[int]
     return hosts, ports
 
 
+def _mode(query: dict[str, str]) -> str | None:
+    return query.get("sslmode") or ("require" if query.get("channel_binding") == "require" else None)
+
+
 def _tls(query: dict[str, str]) -> ssl.SSLContext | str | None:
-    mode = query.get("sslmode") or ("require" if query.get("channel_binding") == "require" else None)
+    mode = _mode(query)
     if mode not in _VERIFIED:
         return mode
     authorities = query.get("sslrootcert", "system")

@@ -62,6 +62,7 @@ class _HeaderWriter:
         self.bodiless = self.method == "HEAD"
         self.preflight = self.method == "OPTIONS" and origin is not None and requests_method
         self.origin_allowed = origin in allowed_origins
+        self.origin = (origin or b"").decode("latin-1")
         self.headers: Headers = [(b"x-request-id", self.request_id), *always]
         if origin is not None and self.origin_allowed:
             self.headers += [
@@ -138,6 +139,10 @@ class ResponseHeadersMiddleware:
 
     async def _preflight(self, writer: _HeaderWriter) -> None:
         if not writer.origin_allowed:
+            request_id = writer.context.request_id
+            _LOG.info(
+                "origin refused: %.200r: is it in ALLOWED_ORIGINS?", writer.origin, extra={"request_id": request_id}
+            )
             await send_error(writer, OriginNotAllowed())
             return
         await writer({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
