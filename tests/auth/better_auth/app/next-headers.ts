@@ -1,4 +1,4 @@
-// What Next.js does for a server action: the headers of the request that it runs in.
+// Stands in for Next.js: `headers()` returns the headers of the request that a server action runs in.
 import { AsyncLocalStorage } from "node:async_hooks";
 
 export const request = new AsyncLocalStorage<Headers>();
