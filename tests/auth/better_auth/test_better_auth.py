@@ -192,6 +192,8 @@ def test_the_guides_snippets_and_the_client_are_typed_strictly() -> None:
     with project("published-keys") as directory:
         (directory / "lib/shared-secret.ts").write_text(snippets()["shared-secret/lib/auth.ts"])
         assert node(tsc, directory=directory) == ""
+    with project("localhost") as directory:
+        assert node(tsc, directory=directory) == ""
 
 
 def test_the_typed_client_is_the_documents(tmp_path: Path) -> None:
