@@ -67,6 +67,14 @@ def test_the_compose_file_fits_the_specification() -> None:
     assert not validator.is_valid({"services": {"api": {"imagee": "x"}}})
 
 
+def test_compose_allows_the_same_browser_origins_everywhere() -> None:
+    """tests/auth/better_auth/test_compose.py sends requests with these settings."""
+    services = compose()["services"]
+    origins = services["api"]["environment"]["ALLOWED_ORIGINS"]
+    assert origins == services["better-auth"]["environment"]["TRUSTED_ORIGINS"]
+    assert re.fullmatch(r"\$\{BROWSER_ORIGINS:-(.+)\}", origins)
+
+
 def test_the_manifests_set_only_settings_that_exist() -> None:
     names = set(re.findall(r"^([A-Z_]+)=", (KUBERNETES / "settings.env").read_text(), re.MULTILINE))
     for name in ("deployment.yaml", "migrate/job.yaml"):

@@ -24,6 +24,8 @@ GUIDE: Final = ROOT / "docs/better-auth.md"
 _NODE: Final = 20
 _SNIPPET: Final = re.compile(r"^```\w+\n(?://|#) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WAYS: Final = ("published-keys", "shared-secret")
+_FOLDERS: Final = tuple(f"{name}/" for name in (*WAYS, "localhost"))
+"""Blocks whose name begins so belong to the project of that name; all others belong to every project."""
 
 
 def missing(reason: str) -> NoReturn:
@@ -54,7 +56,7 @@ def snippets() -> dict[str, str]:
 
 
 def node(*command: str | Path, directory: Path, environ: Mapping[str, str] | None = None) -> str:
-    """Runs a Node program and returns its output."""
+    """Runs a program with Node and returns its output."""
     done = subprocess.run(
         command,
         cwd=directory,
@@ -79,7 +81,7 @@ def project(way: str) -> Iterator[Path]:
         shutil.copy(HERE / "tsconfig.json", directory)
         for name, text in snippets().items():
             file = directory / name.removeprefix(f"{way}/")
-            if (name.endswith(".ts") and not name.startswith(WAYS)) or name.startswith(f"{way}/"):
+            if name.startswith(f"{way}/") or not name.startswith(_FOLDERS):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text)
         yield directory
@@ -90,7 +92,10 @@ def project(way: str) -> Iterator[Path]:
 def build(directory: Path, api: str) -> None:
     esbuild = HERE / "node_modules/.bin/esbuild"
     common = ["--bundle", "--format=esm", "--log-level=warning", f"--outdir={directory}"]
-    node(esbuild, "page.ts", f'--define:process.env.NEXT_PUBLIC_TODO_API_URL="{api}"', *common, directory=directory)
+    node(esbuild, "page.ts", *common, directory=directory)
+    page = (directory / "page.js").read_text()
+    assert page.count('"/todo"') == 1
+    (directory / "across.js").write_text(page.replace('"/todo"', f'"{api}"'))
     programs = ["server.ts", "day.ts", "browser.ts"]
     node(esbuild, *programs, "--platform=node", "--packages=external", *common, directory=directory)
 

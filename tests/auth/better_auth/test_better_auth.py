@@ -97,7 +97,8 @@ def test_every_operation_with_the_typed_client_and_a_server_action(deployment: D
         "gone": "task_not_found",
         "acted": "From the server",
         "replayed": ["true", True],
-        "kept": [2, 412, "From one device", ["title"]],
+        "kept": [2, "From one device", ["title"]],
+        "form": {"fields": {"title": "Must not be blank"}, "message": "title: Must not be blank"},
     }
 
 
@@ -191,6 +192,8 @@ def test_the_guides_snippets_and_the_client_are_typed_strictly() -> None:
     with project("published-keys") as directory:
         (directory / "lib/shared-secret.ts").write_text(snippets()["shared-secret/lib/auth.ts"])
         assert node(tsc, directory=directory) == ""
+    with project("localhost") as directory:
+        assert node(tsc, directory=directory) == ""
 
 
 def test_the_typed_client_is_generated_from_the_openapi_document(tmp_path: Path) -> None:
@@ -206,7 +209,9 @@ def test_the_typed_client_is_generated_from_the_openapi_document(tmp_path: Path)
 
 def test_the_clients_readme_has_the_guides_blocks() -> None:
     shown = re.findall(r"^```ts\n// (\S+)\n(.*?)^```$", (CLIENT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    assert [name for name, _ in shown] == ["lib/todo.ts", "app/tasks/actions.ts", "lib/safe.ts"]
+    assert [name for name, _ in shown] == [
+        *("lib/todo.ts", "app/tasks/actions.ts", "lib/save.ts", "lib/sign-out.ts", "lib/safe.ts")
+    ]
     assert all(snippets()[name] == text for name, text in shown)
 
 

@@ -1,45 +1,29 @@
 // Chromium: the page, the page from another origin, and /docs. Prints what was seen.
-import { chromium, type ConsoleMessage, type Response } from "playwright-core";
+import type { ConsoleMessage, Response } from "playwright-core";
 
-const { BETTER_AUTH_URL: APP, TODO_API_URL: API, CHROMIUM, PICTURES } = process.env as Record<string, string>;
+import { launch, use } from "./flow";
+
+const { BETTER_AUTH_URL: APP, TODO_API_URL: API, PICTURES } = process.env as Record<string, string>;
 const ELSEWHERE = APP!.replace("127.0.0.1", "localhost");
-const browser = await chromium.launch({
-  executablePath: CHROMIUM!,
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
-});
+const browser = await launch();
 const page = await (await browser.newContext({ viewport: { width: 1200, height: 800 } })).newPage();
-const complaints: string[] = [];
 const outside: string[] = [];
-page.on("console", (message: ConsoleMessage) => void (message.type() === "error" && complaints.push(message.text())));
 page.on("request", (request) => {
   const origin = new URL(request.url()).origin;
   if (![APP, API, ELSEWHERE, "null"].includes(origin)) outside.push(request.url());
 });
 const seen: Record<string, unknown> = {};
 
-// The page
-await page.goto(APP!);
-await page.fill("[name=name]", "Ann");
-await page.fill("[name=email]", `${crypto.randomUUID()}@example.com`);
-await page.fill("[name=password]", "a long password");
-await page.click("#sign button");
-await page.waitForFunction(() => document.getElementById("said")!.textContent!.startsWith("0 tasks"));
-for (const [at, title] of ["Buy milk", "Call Bob", "Water the plants"].entries()) {
-  await page.fill("[name=title]", title);
-  await page.click("#add button");
-  await page.waitForFunction((n) => document.querySelectorAll("li").length === n, at + 1);
-}
-await page.click("li:nth-child(2) button:nth-child(1)");
-await page.waitForSelector("li.done");
-await page.click("li:nth-child(1) button:nth-child(2)");
-await page.waitForFunction(() => document.querySelectorAll("li").length === 2);
-seen.tasks = await page.$$eval("li", (lines) => lines.map((line) => [line.textContent!.slice(3), line.className]));
-seen.said = await page.textContent("#said");
-const { token } = (await (await page.request.get(`${APP}/api/auth/token`)).json()) as { token: string };
+// The page, which calls the API below its own origin, and the page that calls it at its address
+seen.same_origin = await use(page, APP!);
+let token = "";
+seen.across_origins = await use(page, `${APP}/across`, async () => {
+  ({ token } = (await (await page.request.get(`${APP}/api/auth/token`)).json()) as { token: string });
+  await page.screenshot({ path: `${PICTURES}/page.png` });
+});
 const user = (JSON.parse(atob(token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/"))) as { sub: string }).sub;
-await page.screenshot({ path: `${PICTURES}/page.png` });
-seen.complaints = [...complaints];
+const complaints: string[] = [];
+page.on("console", (message: ConsoleMessage) => void (message.type() === "error" && complaints.push(message.text())));
 
 // The same request from another origin
 const ask = ([url, bearer]: string[]) =>

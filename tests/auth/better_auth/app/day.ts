@@ -1,6 +1,7 @@
 // Every operation, with the typed client, from Node. Prints what was answered.
-import { addOnce, edit } from "./lib/safe";
-import { todoApi } from "./lib/todo-api";
+import { addOnce } from "./lib/safe";
+import { save } from "./lib/save";
+import { todoApi, TodoApiError } from "./lib/todo-api";
 
 const AUTH = process.env.BETTER_AUTH_URL!;
 const headers = { Origin: AUTH, "Content-Type": "application/json" };
@@ -30,6 +31,12 @@ function forged(): string {
   return ["{}", JSON.stringify({ exp, sub: user_id }), "x"].map((part) => btoa(part).replaceAll("=", "")).join(".");
 }
 
+async function failure(call: Promise<unknown>): Promise<TodoApiError> {
+  const error: unknown = await call.then(() => undefined, (thrown: unknown) => thrown);
+  if (error instanceof TodoApiError) return error;
+  throw new Error("the call did not fail");
+}
+
 const answers: Record<string, number> = {};
 const path = { user_id };
 const created = await todo.POST("/api/{user_id}/tasks", {
@@ -37,7 +44,7 @@ const created = await todo.POST("/api/{user_id}/tasks", {
   body: { title: "Buy milk", priority: "High", due_date: "2026-12-24", tags: ["shopping"] },
 });
 answers.createTask = created.response.status;
-const task_id = created.data!.id;
+const task_id = created.data.id;
 const one = { path: { user_id, task_id } };
 const listed = await todo.GET("/api/{user_id}/tasks", { params: { path } });
 answers.listTasks = listed.response.status;
@@ -52,18 +59,18 @@ answers.toggleTaskCompletion = completed.response.status;
 const tags = await todo.GET("/api/{user_id}/tags", { params: { path } });
 answers.listTags = tags.response.status;
 answers.deleteTask = (await todo.DELETE("/api/{user_id}/tasks/{task_id}", { params: one })).response.status;
-const gone = await todo.GET("/api/{user_id}/tasks/{task_id}", { params: one });
+const gone = await failure(todo.GET("/api/{user_id}/tasks/{task_id}", { params: one }));
 answers.getHealth = (await todo.GET("/health")).response.status;
 answers.getReadiness = (await todo.GET("/health/ready")).response.status;
-const blank = await todo.POST("/api/{user_id}/tasks", { params: { path }, body: { title: " " } });
+const blank = await failure(todo.POST("/api/{user_id}/tasks", { params: { path }, body: { title: " " } }));
 
 const key = crypto.randomUUID();
 const once = await addOnce(todo, user_id, "Once", key);
 const again = await addOnce(todo, user_id, "Once", key);
-const shown = once.data!;
-const first = await edit(todo, shown, { title: "From one device" });
-const second = await edit(todo, shown, { title: "From the other" });
-const stale = second.error && "current" in second.error ? second.error : undefined;
+const shown = once.data;
+const first = await save(todo, shown, { title: "From one device" });
+const second = await save(todo, shown, { title: "From the other" });
+const third = await save(todo, shown, { title: " " });
 
 const session = await fetch(`${AUTH}/action`, { method: "POST", headers: { cookie }, body: '{"title": "From the server"}' });
 const acted = (await session.json()) as { title: string };
@@ -72,14 +79,15 @@ console.log(
   JSON.stringify({
     answers,
     asked,
-    due: changed.data?.due_date,
-    completed: completed.data?.completed,
+    due: changed.data.due_date,
+    completed: completed.data.completed,
     tags: tags.data,
-    titles: listed.data?.data.map((task) => task.title),
-    gone: gone.error?.code,
-    blank: blank.error,
+    titles: listed.data.data.map((task) => task.title),
+    gone: gone.code,
+    blank: blank.body,
     acted: acted.title,
-    replayed: [again.response.headers.get("Idempotency-Replayed"), again.data?.id === shown.id],
-    kept: [first.data?.version, second.response.status, stale?.current.title, stale?.changed],
+    replayed: [again.response.headers.get("Idempotency-Replayed"), again.data.id === shown.id],
+    kept: [first.saved?.version, second.current?.title, second.changed],
+    form: third,
   }),
 );

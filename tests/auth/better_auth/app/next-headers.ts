@@ -1,4 +1,4 @@
-// Replaces next/headers: the headers of the request in which a server action runs.
+// Stands in for Next.js: `headers()` returns the headers of the request that a server action runs in.
 import { AsyncLocalStorage } from "node:async_hooks";
 
 export const request = new AsyncLocalStorage<Headers>();

@@ -1,14 +1,14 @@
 // A page of the front end, in the browser.
 import { authClient } from "./lib/auth-client";
+import { signOut } from "./lib/sign-out";
 import { todo } from "./lib/todo";
-import type { Task } from "./lib/todo-api";
+import { message, type Task } from "./lib/todo-api";
 
 const find = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 let user_id = "";
 
 async function list(): Promise<void> {
-  const { data, error } = await todo.GET("/api/{user_id}/tasks", { params: { path: { user_id } } });
-  if (error) throw new Error(error.code);
+  const { data } = await todo.GET("/api/{user_id}/tasks", { params: { path: { user_id } } });
   find("tasks").replaceChildren(...data.data.map(item));
   find("said").textContent = `${data.total} tasks of ${user_id.slice(0, 4)}…`;
 }
@@ -33,7 +33,7 @@ function button(label: string, act: () => Promise<unknown>): HTMLElement {
 }
 
 function say(problem: unknown): void {
-  find("said").textContent = String(problem);
+  find("said").textContent = message(problem);
 }
 
 function onSubmit(id: string, act: (form: Record<string, string>) => Promise<void>): void {
@@ -49,17 +49,23 @@ function fields(form: HTMLFormElement): Record<string, string> {
   return Object.fromEntries([...form.querySelectorAll("input")].map((input) => [input.name, input.value]));
 }
 
+find("out").onclick = () =>
+  signOut().then(() => {
+    find("sign").hidden = false;
+    find("add").hidden = find("out").hidden = true;
+    find("said").textContent = "";
+  }, say);
+
 onSubmit("sign", async ({ name, email, password }) => {
   const { data, error } = await authClient.signUp.email({ name: name!, email: email!, password: password! });
   if (error) throw new Error(error.message);
   user_id = data.user.id;
   find("sign").hidden = true;
-  find("add").hidden = false;
+  find("add").hidden = find("out").hidden = false;
   await list();
 });
 
 onSubmit("add", async ({ title }) => {
-  const { error } = await todo.POST("/api/{user_id}/tasks", { params: { path: { user_id } }, body: { title: title! } });
-  if (error) throw new Error(error.code);
+  await todo.POST("/api/{user_id}/tasks", { params: { path: { user_id } }, body: { title: title! } });
   await list();
 });

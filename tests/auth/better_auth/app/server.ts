@@ -1,4 +1,4 @@
-// The front end of the guide: Better Auth, a page, a server action. The tests call the routes below /control.
+// The front end of the guide: Better Auth, a page, the rewrite, a server action. The tests call the paths below /control.
 import { readFileSync } from "node:fs";
 import http from "node:http";
 import { createEmailVerificationToken } from "better-auth/api";
@@ -7,6 +7,7 @@ import { toNodeHandler } from "better-auth/node";
 import { addTask } from "./app/tasks/actions";
 import { auth } from "./lib/auth";
 import { tables } from "./lib/database";
+import nextConfig from "./next.config";
 import { request as current } from "./next-headers";
 
 const MONTHS_AGO = new Date(Date.now() - 90 * 86_400_000);
@@ -34,25 +35,44 @@ async function answer(path: string, request: http.IncomingMessage): Promise<unkn
   }
 }
 
+// The page with the rewrite, and the same page with another `baseUrl`.
+const FILES: Record<string, string> = { "/": "index.html", "/page.js": "page.js", "/across": "index.html", "/across.js": "across.js" };
+const SCRIPTS: Record<string, string> = { "/": "/page.js", "/across": "/across.js" };
+
+function file(path: string): string {
+  const text = readFileSync(`${import.meta.dirname}/${FILES[path]}`, "utf8");
+  return path in SCRIPTS ? text.replace("/page.ts", SCRIPTS[path]!) : text;
+}
+
+const rewrites = (await nextConfig.rewrites()).map(({ source, destination }) => ({
+  prefix: source.replace(":path*", ""),
+  destination: destination.replace(":path*", ""),
+}));
+
+/** As Next.js: the same request to the destination. */
+function pass(request: http.IncomingMessage, response: http.ServerResponse, destination: string): void {
+  const { host, ...headers } = request.headers;
+  const passed = http.request(destination, { method: request.method!, headers }, (answer) => {
+    response.writeHead(answer.statusCode!, answer.headers);
+    answer.pipe(response);
+  });
+  request.pipe(passed).on("error", () => response.writeHead(502).end());
+}
+
 const server = http.createServer((request, response) => {
   const path = new URL(request.url ?? "/", "http://x").pathname;
   if (path.startsWith("/api/auth/")) return void betterAuth(request, response);
-  if (path === "/" || path === "/page.js") {
-    response.setHeader("Content-Type", path === "/" ? "text/html; charset=utf-8" : "text/javascript");
-    return void response.end(path === "/" ? PAGE : readFileSync(`${import.meta.dirname}/page.js`));
+  for (const { prefix, destination } of rewrites) {
+    if (path.startsWith(prefix)) return pass(request, response, destination + request.url!.slice(prefix.length));
+  }
+  if (path in FILES) {
+    response.setHeader("Content-Type", path.endsWith(".js") ? "text/javascript" : "text/html; charset=utf-8");
+    return void response.end(file(path));
   }
   answer(path, request).then(
     (value) => response.end(JSON.stringify(value)),
     (error) => response.writeHead(500).end(JSON.stringify({ error: String(error) })),
   );
 });
-
-const PAGE = `<!doctype html><html lang="en"><head><title>To do</title><link rel="icon" href="data:,">
-<style>body{font:16px sans-serif;max-width:32em;margin:2em auto} li{margin:.4em 0} .done{text-decoration:line-through}</style>
-</head><body><h1>To do</h1>
-<form id="sign"><input name="name" placeholder="name"> <input name="email" placeholder="e-mail">
-<input name="password" type="password" placeholder="password"> <button>Sign up</button></form>
-<form id="add" hidden><input name="title" placeholder="What is to be done?"> <button>Add</button></form>
-<ul id="tasks"></ul><p id="said"></p><script src="/page.js" type="module"></script></body></html>`;
 
 server.listen(Number(process.env.PORT), "127.0.0.1", () => console.log("READY"));
