@@ -77,19 +77,20 @@ class MetricsTokenNeeded(ApiError):
 
 class NotYourPath(ApiError):
     status, code = 403, "not_your_path"
-    detail = "The user in the path is not the user of the token."
+    detail = "Not authorized: the user in the path is not the user of the token."
 
 
 class OriginNotAllowed(ApiError):
-    status, code, detail = 403, "origin_not_allowed", "This origin is not in ALLOWED_ORIGINS."
+    status, code = 403, "origin_not_allowed"
+    detail = "Not authorized: this origin is not in ALLOWED_ORIGINS."
 
 
 class NotFound(ApiError):
-    status, code, detail = 404, "not_found", "Nothing is served at this path."
+    status, code, detail = 404, "not_found", "The path was not found: nothing is served here."
 
 
 class TaskNotFound(ApiError):
-    status, code, detail = 404, "task_not_found", "There is no such task."
+    status, code, detail = 404, "task_not_found", "The task was not found."
 
 
 class MethodNotAllowed(ApiError):
