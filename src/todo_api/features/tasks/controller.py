@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, delete, get, patch, post, put
 from litestar.params import FromPath, JSONBody
+from msgspec import UNSET
 
 from todo_api.db.session import UserSession
 from todo_api.errors import TaskNotFound
@@ -159,7 +160,7 @@ class TaskController(Controller):
         "/{task_id:str}/complete",
         operation_id="toggleTaskCompletion",
         summary="Complete a task, or reopen it",
-        description="Without a body it toggles. With a body it sets, so that a retry is safe.",
+        description="Without a body, or with `{}`, it toggles. With `completed` it sets, so that a retry is safe.",
         responses=error_responses(400, 401, 403, 404),
         opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
@@ -170,6 +171,6 @@ class TaskController(Controller):
         data: JSONBody[Completion | None] = None,
     ) -> JsonResponse[Task]:
         if_match = versions_to_match(request.scope)
-        if data is None:
+        if data is None or data.completed is UNSET:
             return _one(await _tasks(request).toggle(_id(task_id), if_match))
         return _one(await _tasks(request).change(_id(task_id), TaskUpdate(completed=data.completed), if_match))

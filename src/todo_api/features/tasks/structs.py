@@ -80,9 +80,9 @@ class TaskUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Completion(Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of `toggleTaskCompletion`: the value to set. Without a body it toggles."""
+    """Body of `toggleTaskCompletion`: the value to set. Without it, and without a body, it toggles."""
 
-    completed: bool
+    completed: bool | UnsetType = UNSET
 
 
 class TaskPage(Struct, frozen=True):
