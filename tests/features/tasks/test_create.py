@@ -50,11 +50,21 @@ def test_every_field_can_be_set(ann: Person) -> None:
     assert ann.sees(task["id"]) == task
 
 
+def test_a_task_can_be_created_completed(ann: Person) -> None:
+    task = ann.creates(completed=True)
+    assert (task["completed"], task["completed_at"], task["version"]) == (True, task["created_at"], 1)
+    assert ann.sees(task["id"]) == task
+    assert ann.get("tasks?status=completed").json()["data"] == [task]
+    task = ann.creates(completed=False)
+    assert (task["completed"], task["completed_at"]) == (False, None)
+
+
 def test_a_random_valid_body_is_kept(ann: Person) -> None:
     for task in TaskCreateFactory.batch(20):
         sent = msgspec.to_builtins(task)
         created = msgspec.convert(ann.creates(**sent), Task)
         assert created.description == task.description
+        assert created.completed == task.completed
         assert created.priority == task.priority
         assert created.due_date == task.due_date
 
@@ -106,7 +116,9 @@ def test_lengths_count_characters_not_bytes(ann: Person) -> None:
         ({"title": "a", "tags": ["b", "", 3]}, [("body.tags.1", "string_too_short"), ("body.tags.2", "string_type")]),
         ({"title": "a", "tags": ["x" * 51]}, [("body.tags.0", "string_too_long")]),
         ({"title": "a", "tags": [str(n) for n in range(21)]}, [("body.tags", "too_long")]),
-        ({"title": "a", "completed": True}, [("body.completed", "extra_forbidden")]),
+        ({"title": "a", "completed": None}, [("body.completed", "bool_type")]),
+        ({"title": "a", "completed": 1}, [("body.completed", "bool_type")]),
+        ({"title": "a", "completed_at": None}, [("body.completed_at", "extra_forbidden")]),
         (
             {"title": "a", "id": "x", "user_id": "y"},
             [("body.id", "extra_forbidden"), ("body.user_id", "extra_forbidden")],

@@ -1,5 +1,7 @@
 """Idempotency-Key on POST."""
 
+from datetime import date
+from hashlib import blake2b
 from typing import Any
 from uuid import uuid4
 
@@ -7,9 +9,12 @@ import anyio
 import asyncpg
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from tests.support.client import Json, Person, errors_of
 from todo_api.db.url import connect_arguments
+from todo_api.features.tasks.idempotency import fingerprint
+from todo_api.features.tasks.structs import TaskCreate
 
 FULL: Json = {"title": "T", "description": "D", "priority": "High", "due_date": "2026-02-28", "tags": ["b", "a"]}
 
@@ -46,7 +51,16 @@ def replays(first: httpx.Response, again: httpx.Response) -> None:
         assert again.headers[name] == first.headers[name]
 
 
-@pytest.mark.parametrize("body", [{}, FULL, {"description": "", "tags": []}, {"title": " é\n😀 ", "tags": ["ß", " ß"]}])
+BODIES: list[Json] = [
+    {},
+    FULL,
+    {"completed": True},
+    {"description": "", "tags": []},
+    {"title": " é\n😀 ", "tags": ["ß", " ß"]},
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
 def test_a_retry_gets_the_first_answer(ann: Person, body: Json) -> None:
     key = str(uuid4())
     first = post(ann, key, **body)
@@ -55,8 +69,9 @@ def test_a_retry_gets_the_first_answer(ann: Person, body: Json) -> None:
         replays(first, post(ann, key, **body))
     assert ann.get("tasks").json()["total"] == 1
     keyless = ann.creates(**body)
-    varying = ("id", "created_at", "updated_at")
+    varying = ("id", "completed_at", "created_at", "updated_at")
     assert {**first.json(), **{name: keyless[name] for name in varying}} == keyless
+    assert first.json()["completed_at"] == (first.json()["created_at"] if body.get("completed") else None)
 
 
 def test_a_retry_gets_the_first_answer_after_the_task_was_changed_or_deleted(ann: Person) -> None:
@@ -73,11 +88,23 @@ def test_a_retry_gets_the_first_answer_after_the_task_was_changed_or_deleted(ann
 def test_bodies_are_compared_by_meaning(ann: Person) -> None:
     headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
     first = ann.post("tasks", content=b'{"title":"T","tags":["b","a"]}', headers=headers)
-    again = b'{ "tags": ["a", "b", "a"], "priority": "Medium", "title": " \\u0054", "due_date": null }'
+    again = (
+        b'{ "tags": ["a", "b", "a"], "priority": "Medium", "title": " \\u0054", "due_date": null, "completed": false }'
+    )
     replays(first, ann.post("tasks", content=again, headers=headers))
 
 
-@pytest.mark.parametrize("other", [{"title": "U"}, {"tags": []}, {"priority": "Low"}, {"description": None}])
+def test_a_new_field_leaves_the_fingerprints_of_earlier_releases_alone() -> None:
+    """Their keys are still replayed. This is the fingerprint that the first release stored for the same task."""
+    task = TaskCreate(title="T", due_date=date(2026, 2, 28), tags=["a"])
+    stored = blake2b(b'{"title":"T","due_date":"2026-02-28","tags":["a"]}', digest_size=16).digest()
+    assert fingerprint(task) == fingerprint(replace(task, completed=False)) == stored
+    assert fingerprint(replace(task, completed=True)) != stored
+
+
+@pytest.mark.parametrize(
+    "other", [{"title": "U"}, {"tags": []}, {"priority": "Low"}, {"description": None}, {"completed": True}]
+)
 def test_the_same_key_with_another_body_is_409(ann: Person, other: Json) -> None:
     first = post(ann, "k", **FULL)
     answer = post(ann, "k", **{**FULL, **other})

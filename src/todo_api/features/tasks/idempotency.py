@@ -52,8 +52,8 @@ def created(me: str, task: TaskCreate, found: asyncpg.Record) -> Created:
     task_id, at, replayed, same = found
     if not same:
         raise IdempotencyKeyReused
-    described = (task.title, task.description, False, task.priority, task.due_date, task.tags)
-    return Created(Task(task_id, me, *described, None, at, at, 1), replayed)
+    described = (task.title, task.description, task.completed, task.priority, task.due_date, task.tags)
+    return Created(Task(task_id, me, *described, at if task.completed else None, at, at, 1), replayed)
 
 
 def fingerprint(task: TaskCreate) -> bytes:

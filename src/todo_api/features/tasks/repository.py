@@ -35,6 +35,7 @@ class TaskRepository(OwnedRepository):
             "id": uuid4(),
             "title": task.title,
             "description": task.description,
+            "completed": task.completed,
             "priority": PRIORITY_NUMBER[task.priority],
             "due_date": task.due_date,
             "tags": task.tags,

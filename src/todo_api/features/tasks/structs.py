@@ -51,6 +51,7 @@ class TaskCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 
     title: Title
     description: Description | None = None
+    completed: bool = False
     priority: Priority = "Medium"
     due_date: date | None = None
     tags: Tags = []
