@@ -6,30 +6,7 @@ import asyncpg
 import msgspec
 from litestar.types import Send
 
-
-class FieldError(msgspec.Struct, frozen=True):
-    """One thing wrong with the input."""
-
-    loc: list[str | int]
-    """`body`, `query`, `path` or `header`, then the field, then the position in a list."""
-    msg: str
-    type: str
-    """A stable word. It is pydantic's where pydantic has one."""
-
-
-class Error(msgspec.Struct, frozen=True):
-    """Every answer that is not 2xx, except for invalid input."""
-
-    detail: str
-    code: str
-    """A stable word for programs."""
-
-
-class ValidationError(msgspec.Struct, frozen=True):
-    """The answer to invalid input: every error that was found."""
-
-    detail: list[FieldError]
-    code: str = "validation_error"
+from todo_api.error_bodies import Error, FieldError, ValidationError, message_of
 
 
 class ApiError(Exception):
@@ -61,9 +38,10 @@ class InvalidInput(ApiError):
     def __init__(self, errors: list[FieldError]) -> None:
         super().__init__(errors)
         self.errors = errors[:MOST_ERRORS]
+        self.message = message_of(errors)
 
     def body(self) -> ValidationError:
-        return ValidationError(self.errors)
+        return ValidationError(self.errors, self.message)
 
 
 class NotAuthenticated(ApiError):

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from todo_api.errors import FieldError, InvalidInput
+from todo_api.error_bodies import FieldError
+from todo_api.errors import InvalidInput
 from todo_api.features.tasks.fields import NO_NUL, NOT_BLANK
 from todo_api.features.tasks.structs import TaskCreate, TaskUpdate
 from todo_api.http import decoding, field_errors

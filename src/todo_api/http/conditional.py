@@ -6,7 +6,8 @@ from typing import Any, Final
 from litestar.types import HTTPScope
 from xxhash import xxh3_128_hexdigest
 
-from todo_api.errors import FieldError, InvalidInput
+from todo_api.error_bodies import FieldError
+from todo_api.errors import InvalidInput
 
 # RFC 9110 §8.8.3; lists may have empty elements (§5.6.1.2).
 _TAG: Final = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'

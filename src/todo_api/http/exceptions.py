@@ -16,10 +16,10 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from todo_api.error_bodies import FieldError
 from todo_api.errors import (
     ApiError,
     BodyTooLarge,
-    FieldError,
     InternalError,
     InvalidInput,
     MethodNotAllowed,

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
-from todo_api.errors import FieldError
+from todo_api.error_bodies import FieldError
 
 _MESSAGES: Final = (
     (r"matching regex .*\\\\s", "string_pattern_mismatch", "Must not be blank nor contain the character NUL"),

@@ -146,6 +146,31 @@ def test_bad_fields_are_all_named(ann: Person, body: object, errors: list[tuple[
 JSON = {"Content-Type": "application/json"}
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"title": " "}, "title: must not be blank"),
+        ({}, "title: this field is required"),
+        ({"title": "a", "tags": ["b", ""]}, "tags.1: must not be blank"),
+        ({"title": 3, "priority": "x"}, "title: must be text (and 1 more error)"),
+        ({"x": 1, "y": 2, "title": 3}, "x: there is no such field (and 2 more errors)"),
+        ({"title": "a", **{f"x{n}": n for n in range(500)}}, "x0: there is no such field (and 499 more errors)"),
+        ([], "Expected `object`, got `array`"),
+    ],
+)
+def test_a_message_for_people_has_the_first_error_and_how_many_more(ann: Person, body: object, message: str) -> None:
+    answer = ann.post("tasks", json=body)
+    assert (answer.status_code, answer.json()["message"]) == (400, message)
+
+
+def test_the_message_names_parameters_and_headers_too(ann: Person) -> None:
+    assert ann.get("tasks?limit=101").json()["message"] == "limit: must be at most 100"
+    answer = ann.get("tasks", headers={"If-None-Match": "1"})
+    assert answer.json()["message"].startswith('If-None-Match: must be "*" or a list of ETags')
+    answer = ann.get("tasks", headers={"Host": "a b"})
+    assert answer.json()["message"] == "host: HTTP/1.1 needs exactly one valid Host"
+
+
 def test_only_the_first_of_thousands_of_errors_are_listed(ann: Person) -> None:
     answer = ann.post("tasks", content=b'{"title": "a", "tags": [' + b",".join([b"1"] * 32_000) + b"]}", headers=JSON)
     assert errors_of(answer) == [("body.tags", "too_long")]
