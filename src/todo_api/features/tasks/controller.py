@@ -15,7 +15,7 @@ from todo_api.features.tasks.list_parameters import TaskQuery
 from todo_api.features.tasks.list_repository import TaskList
 from todo_api.features.tasks.preconditions import EXAMPLE as STALE
 from todo_api.features.tasks.repository import TaskRepository
-from todo_api.features.tasks.structs import Completion, Task, TaskCreate, TaskPage, TaskUpdate
+from todo_api.features.tasks.structs import Completion, Task, TaskCreate, TaskPage, TaskPut, TaskUpdate
 from todo_api.http.conditional import content_tag, etag_matches, idempotency_key, version_tag, versions_to_match
 from todo_api.http.dispatch import DirectDispatch
 from todo_api.http.request import StrictRequest
@@ -30,6 +30,14 @@ task that keeps its place in the order is neither skipped nor repeated while oth
 every page costs the same. A task whose sort key changes appears at its new place. A cursor is valid only for its user,
 filters and sort, otherwise the answer is 400; `limit` and `with_total` may change. Pages by `offset` shift when tasks
 are created or deleted.
+""".strip()
+
+_PUT = """
+As PATCH: fields that are left out stay as they are. PUT also takes a whole Task as it was read. `id` and `user_id` must
+be those of the path, otherwise the answer is 400. `version` works as If-Match does: if the task has another version,
+nothing changes and the answer is 412. If both are sent, the task must have a version that both name; if they have none
+in common, `changed` names all fields. `completed` sets the completion. `completed_at`, `created_at` and `updated_at`
+must be well-formed, and are not used.
 """.strip()
 
 _UUID_CHARACTERS: Final = 36
@@ -134,17 +142,20 @@ class TaskController(Controller):
         "/{task_id:str}",
         operation_id="putTask",
         summary="Change a task",
-        description="The same as PATCH: fields that are left out stay as they are.",
+        description=_PUT,
         responses=error_responses(400, 401, 403, 404),
         opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def put_task(
         self,
         task_id: FromPath[str],
-        data: JSONBody[TaskUpdate],
+        data: JSONBody[TaskPut],
         request: StrictRequest,
     ) -> JsonResponse[Task]:
-        return _one(await _tasks(request).change(_id(task_id), data, versions_to_match(request.scope)))
+        uuid = _id(task_id)
+        if_match = data.versions_to_match(versions_to_match(request.scope))
+        data.check_path(request.user, uuid)
+        return _one(await _tasks(request).change(uuid, data, if_match))
 
     @delete(
         "/{task_id:str}",
