@@ -93,6 +93,11 @@ class IdempotencyKeyReused(ApiError):
     detail = "This Idempotency-Key came with another body before. Make up a new one for each task."
 
 
+class TaskDeleted(ApiError):
+    status, code = 410, "task_deleted"
+    detail = "The task that this Idempotency-Key created was deleted. Use a new key to create another one."
+
+
 class StaleVersion(ApiError):
     status, code, detail = 412, "stale_version", "The task has another version by now than If-Match names."
 

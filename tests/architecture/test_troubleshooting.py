@@ -15,6 +15,7 @@ import jwt
 import pytest
 
 from tests.config.test_settings import PRODUCTION
+from tests.support.client import Person
 from tests.support.forge import claims, signed
 from tests.support.issuer import new_key
 from tests.support.program import todo_api
@@ -90,6 +91,14 @@ def test_the_path_is_another_users(lost: Service) -> None:
     answer = httpx.get(f"{lost.url}/api/bob/tasks", headers={"Authorization": f"Bearer {good()}"})
     assert answer.status_code == 403
     assert printed("The path belongs to another user").fullmatch(answer.text)
+
+
+def test_the_task_of_the_key_was_deleted(ann: Person) -> None:
+    headers = {"Idempotency-Key": "k"}
+    ann.delete(ann.post("tasks", json={"title": "T"}, headers=headers).headers["location"])
+    answer = ann.post("tasks", json={"title": "T"}, headers=headers)
+    assert answer.status_code == 410
+    assert printed("The task of the key was deleted").fullmatch(answer.text)
 
 
 def test_the_keys_cannot_be_fetched(lost: Service) -> None:

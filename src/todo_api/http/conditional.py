@@ -40,10 +40,11 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "Idempotency-Key": {
         "schema": {"type": "string", "minLength": 1, "maxLength": _MAX_KEY, "pattern": "^[ -~]*$"},
         "description": (
-            "Makes a retry safe. For 24 hours the same key with the same body creates nothing and gives the first "
-            "answer again, with `Idempotency-Replayed: true`, even if the task has changed or is deleted. With another "
-            "body the answer is 409. Use a new key, such as a UUID, for each task, and keep it until an answer comes. "
-            "Each user has keys of their own. The key of a refused request is not stored."
+            "Makes a retry safe. For 7 days the same key with the same body creates nothing and gives the first answer "
+            "again, with `Idempotency-Replayed: true`, even if the task has changed. If it was deleted, the answer is "
+            "410 `task_deleted`. With another body the answer is 409. Use a new key, such as a UUID, for each task, "
+            "and keep it until an answer comes. Each user has keys of their own. The key of a refused request is not "
+            "stored."
         ),
     },
 }

@@ -9,7 +9,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET
 
 from todo_api.db.session import UserSession
-from todo_api.errors import TaskNotFound
+from todo_api.errors import TaskDeleted, TaskNotFound
 from todo_api.features.tasks.idempotency import Created
 from todo_api.features.tasks.list_parameters import TaskQuery
 from todo_api.features.tasks.list_repository import TaskList
@@ -96,7 +96,7 @@ class TaskController(Controller):
         summary="Create a task",
         response_description="Created; `Location` is its path.",
         responses=error_responses(400, 401, 403, 409),
-        opt={"headers": ["Idempotency-Key"]},
+        opt={"headers": ["Idempotency-Key"], "extra_responses": [TaskDeleted()]},
     )
     async def create_task(self, data: JSONBody[TaskCreate], request: StrictRequest) -> JsonResponse[Task]:
         return _new(await _tasks(request).create(data, idempotency_key(request.scope)))

@@ -29,6 +29,7 @@ class TaskRepository(OwnedRepository):
 
         Raises:
             IdempotencyKeyReused: the key came with another task before.
+            TaskDeleted: the task that the key created was deleted since.
         """
         statement = statements.create(tagged=bool(task.tags), keyed=key is not None)
         values: dict[str, Any] = {
