@@ -6,30 +6,7 @@ import asyncpg
 import msgspec
 from litestar.types import Send
 
-
-class FieldError(msgspec.Struct, frozen=True):
-    """One thing wrong with the input."""
-
-    loc: list[str | int]
-    """`body`, `query`, `path` or `header`, then the field, then the position in a list."""
-    msg: str
-    type: str
-    """A stable word. It is pydantic's where pydantic has one."""
-
-
-class Error(msgspec.Struct, frozen=True):
-    """Every answer that is not 2xx, except for invalid input."""
-
-    detail: str
-    code: str
-    """A stable word for programs."""
-
-
-class ValidationError(msgspec.Struct, frozen=True):
-    """The answer to invalid input: every error that was found."""
-
-    detail: list[FieldError]
-    code: str = "validation_error"
+from todo_api.error_bodies import Error, FieldError, ValidationError, message_of
 
 
 class ApiError(Exception):
@@ -61,9 +38,10 @@ class InvalidInput(ApiError):
     def __init__(self, errors: list[FieldError]) -> None:
         super().__init__(errors)
         self.errors = errors[:MOST_ERRORS]
+        self.message = message_of(errors)
 
     def body(self) -> ValidationError:
-        return ValidationError(self.errors)
+        return ValidationError(self.errors, self.message)
 
 
 class NotAuthenticated(ApiError):
@@ -77,19 +55,20 @@ class MetricsTokenNeeded(ApiError):
 
 class NotYourPath(ApiError):
     status, code = 403, "not_your_path"
-    detail = "The user in the path is not the user of the token."
+    detail = "Not authorized: the user in the path is not the user of the token."
 
 
 class OriginNotAllowed(ApiError):
-    status, code, detail = 403, "origin_not_allowed", "This origin is not in ALLOWED_ORIGINS."
+    status, code = 403, "origin_not_allowed"
+    detail = "Not authorized: this origin is not in ALLOWED_ORIGINS."
 
 
 class NotFound(ApiError):
-    status, code, detail = 404, "not_found", "Nothing is served at this path."
+    status, code, detail = 404, "not_found", "The path was not found: nothing is served here."
 
 
 class TaskNotFound(ApiError):
-    status, code, detail = 404, "task_not_found", "There is no such task."
+    status, code, detail = 404, "task_not_found", "The task was not found."
 
 
 class MethodNotAllowed(ApiError):
@@ -112,6 +91,11 @@ class Conflict(ApiError):
 class IdempotencyKeyReused(ApiError):
     status, code = 409, "idempotency_key_reused"
     detail = "This Idempotency-Key came with another body before. Make up a new one for each task."
+
+
+class TaskDeleted(ApiError):
+    status, code = 410, "task_deleted"
+    detail = "The task that this Idempotency-Key created was deleted. Use a new key to create another one."
 
 
 class StaleVersion(ApiError):

@@ -96,6 +96,14 @@ def test_error_codes_are_unique() -> None:
     assert len(codes) == len(set(codes))
 
 
+def test_403_and_404_say_it_in_the_words_that_front_ends_look_for() -> None:
+    words = {403: "Not authorized", 404: "not found"}
+    errors = [error for error in ALL if error.status in words]
+    assert len(errors) == 4
+    for error in errors:
+        assert words[error.status] in error.detail
+
+
 def test_the_page_of_production_names_the_document_and_one_script() -> None:
     response = send(make_app(**PRODUCTION), path="/docs")
     assert response.status_code == 200

@@ -15,7 +15,7 @@ import jwt
 import pytest
 
 from tests.config.test_settings import PRODUCTION
-from tests.support.client import token_for
+from tests.support.client import Person, token_for
 from tests.support.forge import claims, signed
 from tests.support.issuer import new_key
 from tests.support.program import todo_api
@@ -115,6 +115,14 @@ def test_put_is_partial(service: Service) -> None:
 
 def bearer(user: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token_for(user)}"}
+
+
+def test_the_task_of_the_key_was_deleted(ann: Person) -> None:
+    headers = {"Idempotency-Key": "k"}
+    ann.delete(ann.post("tasks", json={"title": "T"}, headers=headers).headers["location"])
+    answer = ann.post("tasks", json={"title": "T"}, headers=headers)
+    assert answer.status_code == 410
+    assert printed("The task of the key was deleted").fullmatch(answer.text)
 
 
 def test_the_keys_cannot_be_fetched(lost: Service) -> None:

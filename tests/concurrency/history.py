@@ -31,9 +31,13 @@ class History:
         self.changes: dict[tuple[str, int], list[Delivery]] = {}
         self.unknown: list[Delivery] = []
         self.deleted: set[str] = set()
+        self.keys_of_deleted: set[str] = set()
+        """Keys whose task was deleted before a retry."""
         self.seen: dict[tuple[str, int], Json] = {}
         for delivery in deliveries:
             self._add(delivery)
+            if delivery.status == 410:
+                self.keys_of_deleted.add(delivery.headers["idempotency-key"])
 
     def _add(self, delivery: Delivery) -> None:
         match delivery.method, delivery.status:
@@ -56,7 +60,7 @@ class History:
                 for task in delivery.json["data"]:
                     self._see(task)
             case _, status:
-                assert status in (304, 404), delivery
+                assert status in (304, 404, 410), delivery
 
     def _see(self, task: Json) -> None:
         key = task["id"], task["version"]
@@ -68,9 +72,13 @@ class History:
         now = {task["id"]: task for task in left}
         gone = set(tasks) - set(now)
         assert set(now) <= set(tasks), "a task that nobody created"
-        assert self.deleted <= gone, "a deleted task is back"
+        assert not self.deleted & set(now), "a deleted task is back"
+        unanswered = self.keys_of_deleted - set(self.created)
+        assert len(self.deleted - gone) <= len(unanswered), "a task that nobody created"
         possibly = {delivery.path.rsplit("/", 1)[1] for delivery in self.unknown if delivery.method == "DELETE"}
         assert gone <= self.deleted | possibly, "a task has vanished"
+        for key in self.keys_of_deleted & set(self.created):
+            assert self.created[key][0].json["id"] in gone, "a task is there, and its key says that it was deleted"
         for task_id, first in tasks.items():
             last = (
                 now[task_id]["version"]

@@ -22,7 +22,7 @@ _WAITING = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'
 _ROW = "select 1 from tasks where user_id = $1 for update"
 _KEY = "select 1 from idempotency_keys where user_id = $1 for update"
 _NEW_KEY = "insert into idempotency_keys values ($1, 'k', '', gen_random_uuid(), now())"
-_AGED = "update idempotency_keys set created_at = created_at - interval '25 hours' where user_id = $1"
+_AGED = "update idempotency_keys set created_at = created_at - interval '8 days' where user_id = $1"
 
 Send = Callable[[httpx.AsyncClient, int], Awaitable[httpx.Response]]
 

@@ -71,7 +71,7 @@ class Device:
             case 412:
                 self.resolve(sent, answer.json())
             case _:
-                assert answer.status_code in (204, 404), answer.text
+                assert answer.status_code in (204, 404, 410), answer.text
                 self.copies.pop(task_id, None)
 
     def resolve(self, sent: Sent, refusal: Json) -> None:

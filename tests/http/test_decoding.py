@@ -4,10 +4,11 @@ import json
 import re
 from collections import Counter
 from contextlib import nullcontext
-from datetime import date
+from datetime import date, datetime
 from random import Random
 from typing import Annotated, Any
 from unittest.mock import patch
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -15,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from todo_api.errors import FieldError, InvalidInput
+from todo_api.error_bodies import FieldError
+from todo_api.errors import InvalidInput
 from todo_api.features.tasks.fields import NO_NUL, NOT_BLANK
 from todo_api.features.tasks.structs import TaskCreate, TaskUpdate
 from todo_api.http import decoding, field_errors
@@ -159,6 +161,8 @@ class Everything(Struct, frozen=True, forbid_unknown_fields=True):
     long: Annotated[str, Meta(max_length=3)] = ""
     blank: Annotated[str, Meta(min_length=1)] = "x"
     number: Annotated[int, Meta(ge=1, le=9)] = 1
+    at: Annotated[datetime, Meta(tz=True)] | None = None
+    id: UUID | None = None
     day: date | None = None
     flag: bool = False
     ratio: float = 1.0
@@ -172,6 +176,8 @@ CASES: list[tuple[str, str, str, str]] = [
     ("blank", '""', "string_too_short", "Must not be blank"),
     ("number", "0", "greater_than_equal", "Must be at least 1"),
     ("number", "10", "less_than_equal", "Must be at most 9"),
+    ("at", '"2026-02-28"', "datetime_parsing", "Must be a time like 2026-12-31T08:30:00Z"),
+    ("id", '"1"', "uuid_parsing", "Must be a UUID"),
     ("day", '"2026-02-30"', "date_parsing", "Must be a date like 2026-12-31"),
     ("long", "null", "string_type", "Must not be null"),
     ("flag", "null", "bool_type", "Must not be null"),

@@ -52,6 +52,7 @@ def errors_of(answer: httpx.Response) -> list[tuple[str, str]]:
     assert answer.status_code == 400, answer.text
     body = answer.json()
     assert body["code"] == "validation_error"
+    assert body["message"]
     for error in body["detail"]:
         assert set(error) == {"loc", "msg", "type"}
         assert error["msg"]

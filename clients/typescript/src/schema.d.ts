@@ -42,7 +42,11 @@ export interface paths {
         get: operations["getTask"];
         /**
          * Change a task
-         * @description The same as PATCH: fields that are left out stay as they are.
+         * @description As PATCH: fields that are left out stay as they are. PUT also takes a whole Task as it was read. `id` and `user_id` must
+         *     be those of the path, otherwise the answer is 400. `version` works as If-Match does: if the task has another version,
+         *     nothing changes and the answer is 412. If both are sent, the task must have a version that both name; if they have none
+         *     in common, `changed` names all fields. `completed` sets the completion. `completed_at`, `created_at` and `updated_at`
+         *     must be well-formed, and are not used.
          */
         put: operations["putTask"];
         post?: never;
@@ -72,7 +76,7 @@ export interface paths {
         head?: never;
         /**
          * Complete a task, or reopen it
-         * @description Without a body it toggles. With a body it sets, so that a retry is safe.
+         * @description Without a body, or with `{}`, it toggles. With `completed` it sets, so that a retry is safe.
          */
         patch: operations["toggleTaskCompletion"];
         trace?: never;
@@ -134,10 +138,10 @@ export interface components {
     schemas: {
         /**
          * Completion
-         * @description Body of `toggleTaskCompletion`: the value to set. Without a body it toggles.
+         * @description Body of `toggleTaskCompletion`: the value to set. Without it, and without a body, it toggles.
          */
         Completion: {
-            completed: boolean;
+            completed?: boolean;
         };
         /**
          * Error
@@ -232,6 +236,8 @@ export interface components {
             title: string;
             /** @default null */
             description?: string | null;
+            /** @default false */
+            completed?: boolean;
             /**
              * @default Medium
              * @enum {unknown}
@@ -257,6 +263,45 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * TaskPut
+         * @description Changes to a task, or the whole Task as it was read. Fields that are left out stay as they are.
+         */
+        TaskPut: {
+            /**
+             * @description Surrounding white space is removed and does not count.
+             * @example Buy milk
+             */
+            title?: string;
+            description?: string | null;
+            completed?: boolean;
+            /** @enum {unknown} */
+            priority?: "High" | "Low" | "Medium";
+            due_date?: string | null;
+            /** @description Duplicates are removed. */
+            tags?: string[];
+            /**
+             * Format: uuid
+             * @description The id in the path.
+             */
+            id?: string;
+            /** @description The user in the path. */
+            user_id?: string;
+            /** @description Not used. */
+            completed_at?: string | null;
+            /**
+             * Format: date-time
+             * @description Not used.
+             */
+            created_at?: string;
+            /**
+             * Format: date-time
+             * @description Not used.
+             */
+            updated_at?: string;
+            /** @description The version to change, as in If-Match. */
+            version?: number;
+        };
+        /**
          * TaskUpdate
          * @description Changes to a task. Fields that are left out stay as they are; null clears `description` and `due_date`.
          */
@@ -280,6 +325,11 @@ export interface components {
          */
         ValidationError: {
             detail: components["schemas"]["FieldError"][];
+            /**
+             * @description The first error as a text for people, and how many more there are.
+             * @example title: must not be blank (and 2 more errors)
+             */
+            message: string;
             /** @default validation_error */
             code?: string;
         };
@@ -415,6 +465,7 @@ export interface operations {
                      *           "type": "missing"
                      *         }
                      *       ],
+                     *       "message": "title: this field is required",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -442,7 +493,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The user in the path is not the user of the token. */
+            /** @description Not authorized: the user in the path is not the user of the token. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -455,7 +506,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "The user in the path is not the user of the token.",
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
                      *       "code": "not_your_path"
                      *     }
                      */
@@ -530,7 +581,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe. For 24 hours the same key with the same body creates nothing and gives the first answer again, with `Idempotency-Replayed: true`, even if the task has changed or is deleted. With another body the answer is 409. Use a new key, such as a UUID, for each task, and keep it until an answer comes. Each user has keys of their own. The key of a refused request is not stored. */
+                /** @description Makes a retry safe. For 7 days the same key with the same body creates nothing and gives the first answer again, with `Idempotency-Replayed: true`, even if the task has changed. If it was deleted, the answer is 410 `task_deleted`. With another body the answer is 409. Use a new key, such as a UUID, for each task, and keep it until an answer comes. Each user has keys of their own. The key of a refused request is not stored. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -587,6 +638,7 @@ export interface operations {
                      *           "type": "missing"
                      *         }
                      *       ],
+                     *       "message": "title: this field is required",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -614,7 +666,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The user in the path is not the user of the token. */
+            /** @description Not authorized: the user in the path is not the user of the token. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -627,7 +679,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "The user in the path is not the user of the token.",
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
                      *       "code": "not_your_path"
                      *     }
                      */
@@ -669,6 +721,26 @@ export interface operations {
                      * @example {
                      *       "detail": "This Idempotency-Key came with another body before. Make up a new one for each task.",
                      *       "code": "idempotency_key_reused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The task that this Idempotency-Key created was deleted. Use a new key to create another one. */
+            410: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The task that this Idempotency-Key created was deleted. Use a new key to create another one.",
+                     *       "code": "task_deleted"
                      *     }
                      */
                     "application/json": components["schemas"]["Error"];
@@ -828,6 +900,7 @@ export interface operations {
                      *           "type": "missing"
                      *         }
                      *       ],
+                     *       "message": "title: this field is required",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -855,7 +928,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The user in the path is not the user of the token. */
+            /** @description Not authorized: the user in the path is not the user of the token. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -868,14 +941,14 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "The user in the path is not the user of the token.",
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
                      *       "code": "not_your_path"
                      *     }
                      */
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is no such task. */
+            /** @description The task was not found. */
             404: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -888,7 +961,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "There is no such task.",
+                     *       "detail": "The task was not found.",
                      *       "code": "task_not_found"
                      *     }
                      */
@@ -956,7 +1029,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TaskUpdate"];
+                "application/json": components["schemas"]["TaskPut"];
             };
         };
         responses: {
@@ -999,6 +1072,7 @@ export interface operations {
                      *           "type": "missing"
                      *         }
                      *       ],
+                     *       "message": "title: this field is required",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -1026,7 +1100,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The user in the path is not the user of the token. */
+            /** @description Not authorized: the user in the path is not the user of the token. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1039,14 +1113,14 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "The user in the path is not the user of the token.",
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
                      *       "code": "not_your_path"
                      *     }
                      */
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is no such task. */
+            /** @description The task was not found. */
             404: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1059,7 +1133,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "There is no such task.",
+                     *       "detail": "The task was not found.",
                      *       "code": "task_not_found"
                      *     }
                      */
@@ -1263,6 +1337,7 @@ export interface operations {
                      *           "type": "missing"
                      *         }
                      *       ],
+                     *       "message": "title: this field is required",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -1290,7 +1365,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The user in the path is not the user of the token. */
+            /** @description Not authorized: the user in the path is not the user of the token. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1303,14 +1378,14 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "The user in the path is not the user of the token.",
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
                      *       "code": "not_your_path"
                      *     }
                      */
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is no such task. */
+            /** @description The task was not found. */
             404: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1323,7 +1398,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "There is no such task.",
+                     *       "detail": "The task was not found.",
                      *       "code": "task_not_found"
                      *     }
                      */
@@ -1475,6 +1550,7 @@ export interface operations {
                      *           "type": "missing"
                      *         }
                      *       ],
+                     *       "message": "title: this field is required",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -1502,7 +1578,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The user in the path is not the user of the token. */
+            /** @description Not authorized: the user in the path is not the user of the token. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1515,14 +1591,14 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "The user in the path is not the user of the token.",
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
                      *       "code": "not_your_path"
                      *     }
                      */
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is no such task. */
+            /** @description The task was not found. */
             404: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1535,7 +1611,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "There is no such task.",
+                     *       "detail": "The task was not found.",
                      *       "code": "task_not_found"
                      *     }
                      */
@@ -1747,6 +1823,7 @@ export interface operations {
                      *           "type": "missing"
                      *         }
                      *       ],
+                     *       "message": "title: this field is required",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -1774,7 +1851,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The user in the path is not the user of the token. */
+            /** @description Not authorized: the user in the path is not the user of the token. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1787,14 +1864,14 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "The user in the path is not the user of the token.",
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
                      *       "code": "not_your_path"
                      *     }
                      */
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description There is no such task. */
+            /** @description The task was not found. */
             404: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1807,7 +1884,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "There is no such task.",
+                     *       "detail": "The task was not found.",
                      *       "code": "task_not_found"
                      *     }
                      */
@@ -2013,6 +2090,7 @@ export interface operations {
                      *           "type": "missing"
                      *         }
                      *       ],
+                     *       "message": "title: this field is required",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -2040,7 +2118,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description The user in the path is not the user of the token. */
+            /** @description Not authorized: the user in the path is not the user of the token. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -2053,7 +2131,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "The user in the path is not the user of the token.",
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
                      *       "code": "not_your_path"
                      *     }
                      */

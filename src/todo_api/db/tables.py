@@ -95,7 +95,7 @@ class TaskTagRow(DefaultBase):
 class IdempotencyKeyRow(DefaultBase):
     """A task that was created with an Idempotency-Key, and the parts of the response that the request does not contain.
 
-    There is no foreign key, because the row stays when the task is deleted. See
+    There is no foreign key, because the row stays when the task is deleted, and a retry is 410 then. See
     docs/decisions/0071-idempotency-keys.md.
     """
 

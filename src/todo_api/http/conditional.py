@@ -6,7 +6,8 @@ from typing import Any, Final
 from litestar.types import HTTPScope
 from xxhash import xxh3_128_hexdigest
 
-from todo_api.errors import FieldError, InvalidInput
+from todo_api.error_bodies import FieldError
+from todo_api.errors import InvalidInput
 
 # RFC 9110 §8.8.3; lists may have empty elements (§5.6.1.2).
 _TAG: Final = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
@@ -39,10 +40,11 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "Idempotency-Key": {
         "schema": {"type": "string", "minLength": 1, "maxLength": _MAX_KEY, "pattern": "^[ -~]*$"},
         "description": (
-            "Makes a retry safe. For 24 hours the same key with the same body creates nothing and gives the first "
-            "answer again, with `Idempotency-Replayed: true`, even if the task has changed or is deleted. With another "
-            "body the answer is 409. Use a new key, such as a UUID, for each task, and keep it until an answer comes. "
-            "Each user has keys of their own. The key of a refused request is not stored."
+            "Makes a retry safe. For 7 days the same key with the same body creates nothing and gives the first answer "
+            "again, with `Idempotency-Replayed: true`, even if the task has changed. If it was deleted, the answer is "
+            "410 `task_deleted`. With another body the answer is 409. Use a new key, such as a UUID, for each task, "
+            "and keep it until an answer comes. Each user has keys of their own. The key of a refused request is not "
+            "stored."
         ),
     },
 }

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 import msgspec
 
-from todo_api.errors import FieldError, InvalidInput
+from todo_api.error_bodies import FieldError
+from todo_api.errors import InvalidInput
 from todo_api.http.field_errors import field_error
 
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_]+")
@@ -92,7 +93,9 @@ def _decode_fields[T: msgspec.Struct](type_: type[T], body: bytes, first: msgspe
     except (ValueError, RecursionError) as error:
         raise InvalidInput([_broken(error)]) from None
     fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
-    errors += [FieldError(["body", name], "There is no such field", "extra_forbidden") for name in sent.keys() - fields]
+    errors += [
+        FieldError(["body", name], "There is no such field", "extra_forbidden") for name in sent if name not in fields
+    ]
     values: dict[str, Any] = {}
     for name, field in fields.items():
         if name in sent:

@@ -13,7 +13,8 @@ from litestar.exceptions import ImproperlyConfiguredException
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from todo_api.errors import FieldError, InvalidInput
+from todo_api.error_bodies import FieldError
+from todo_api.errors import InvalidInput
 from todo_api.http.parameters import check_direct_parameters
 from todo_api.http.request import StrictRequest
 from todo_api.http.response import NO_CONTENT, JsonResponse

@@ -17,10 +17,10 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from todo_api.error_bodies import FieldError
 from todo_api.errors import (
     ApiError,
     BodyTooLarge,
-    FieldError,
     InternalError,
     InvalidInput,
     MethodNotAllowed,
@@ -103,7 +103,7 @@ def _error_for(scope: Scope, error: Exception) -> tuple[ApiError, dict[str, str]
         case ApiError():
             return error, {}
         case NotFoundError():
-            return _HttpError(404, "There is no such object."), {}
+            return _HttpError(404, "The object was not found."), {}
         case HTTPException() if error.status_code != InternalError.status:
             return _http_error(scope, error)
         case _:

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
-from todo_api.errors import FieldError
+from todo_api.error_bodies import FieldError
 
 _MESSAGES: Final = (
     (r"matching regex .*\\\\s", "string_pattern_mismatch", "Must not be blank nor contain the character NUL"),
@@ -15,6 +15,8 @@ _MESSAGES: Final = (
     (r"of length >= 1$", "string_too_short", "Must not be blank"),
     (r"`int` >= (.*)", "greater_than_equal", r"Must be at least \1"),
     (r"`int` <= (.*)", "less_than_equal", r"Must be at most \1"),
+    (r"RFC3339 encoded datetime|with a timezone", "datetime_parsing", "Must be a time like 2026-12-31T08:30:00Z"),
+    (r"Invalid UUID", "uuid_parsing", "Must be a UUID"),
     (r"Invalid RFC3339 encoded date", "date_parsing", "Must be a date like 2026-12-31"),
     (r"Expected `str\b.*got `null`", "string_type", "Must not be null"),
     (r"Expected `bool\b.*got `null`", "bool_type", "Must not be null"),

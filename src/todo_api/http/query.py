@@ -8,7 +8,8 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from todo_api.errors import FieldError, InvalidInput
+from todo_api.error_bodies import FieldError
+from todo_api.errors import InvalidInput
 from todo_api.http.decoding import convert, item_type
 
 _PLAIN_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")

@@ -18,7 +18,8 @@ from litestar.routes import HTTPRoute
 
 from todo_api import __doc__ as summary
 from todo_api import __version__
-from todo_api.errors import ApiError, Error, ValidationError
+from todo_api.error_bodies import Error, ValidationError
+from todo_api.errors import ApiError
 from todo_api.http.conditional import PARAMETERS
 from todo_api.openapi import texts as words
 from todo_api.openapi.scalar import Login, ScalarPage, docs_router, to_docs

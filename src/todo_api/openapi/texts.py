@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from todo_api.error_bodies import FieldError
 from todo_api.errors import (
     ApiError,
     BodyTooLarge,
     DatabaseUnavailable,
-    FieldError,
     IdempotencyKeyReused,
     InvalidInput,
     NotAuthenticated,
@@ -80,9 +80,9 @@ Every answer has `X-Request-ID`, except 431 and a 400 to a message that is not H
 operation these are possible. With the body `Error`: 404 for an unknown path (401 without a token), 405 with `Allow`,
 409 `conflict` if another change came first, 414 for a path and query over 8 KiB, and 500 `internal_error` for a bug in
 the service. With the body `ValidationError`: 400 for a request without exactly one valid `Host`. A body that takes
-longer than ten seconds is 408. Headers over 16 KiB are 431 without a body. An answer lists at most 100 errors. `HEAD`
-works on every path that has `GET`, and `OPTIONS` lists the methods of a path in `Allow`. Only answers with an `ETag`
-may be cached.
+longer than ten seconds is 408. Headers over 16 KiB are 431 without a body. An answer lists at most 100 errors; its
+`message` has the first as a text for people and counts all others. `HEAD` works on every path that has `GET`, and
+`OPTIONS` lists the methods of a path in `Allow`. Only answers with an `ETag` may be cached.
 
 Browsers may call from the origins that the operator allows. They can read `ETag`, `Location`, `X-Request-ID`,
 `Retry-After` and `RateLimit-*`.

@@ -50,11 +50,21 @@ def test_every_field_can_be_set(ann: Person) -> None:
     assert ann.sees(task["id"]) == task
 
 
+def test_a_task_can_be_created_completed(ann: Person) -> None:
+    task = ann.creates(completed=True)
+    assert (task["completed"], task["completed_at"], task["version"]) == (True, task["created_at"], 1)
+    assert ann.sees(task["id"]) == task
+    assert ann.get("tasks?status=completed").json()["data"] == [task]
+    task = ann.creates(completed=False)
+    assert (task["completed"], task["completed_at"]) == (False, None)
+
+
 def test_a_random_valid_body_is_kept(ann: Person) -> None:
     for task in TaskCreateFactory.batch(20):
         sent = msgspec.to_builtins(task)
         created = msgspec.convert(ann.creates(**sent), Task)
         assert created.description == task.description
+        assert created.completed == task.completed
         assert created.priority == task.priority
         assert created.due_date == task.due_date
 
@@ -106,7 +116,9 @@ def test_lengths_count_characters_not_bytes(ann: Person) -> None:
         ({"title": "a", "tags": ["b", "", 3]}, [("body.tags.1", "string_too_short"), ("body.tags.2", "string_type")]),
         ({"title": "a", "tags": ["x" * 51]}, [("body.tags.0", "string_too_long")]),
         ({"title": "a", "tags": [str(n) for n in range(21)]}, [("body.tags", "too_long")]),
-        ({"title": "a", "completed": True}, [("body.completed", "extra_forbidden")]),
+        ({"title": "a", "completed": None}, [("body.completed", "bool_type")]),
+        ({"title": "a", "completed": 1}, [("body.completed", "bool_type")]),
+        ({"title": "a", "completed_at": None}, [("body.completed_at", "extra_forbidden")]),
         (
             {"title": "a", "id": "x", "user_id": "y"},
             [("body.id", "extra_forbidden"), ("body.user_id", "extra_forbidden")],
@@ -132,6 +144,31 @@ def test_bad_fields_are_all_named(ann: Person, body: object, errors: list[tuple[
 
 
 JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"title": " "}, "title: must not be blank"),
+        ({}, "title: this field is required"),
+        ({"title": "a", "tags": ["b", ""]}, "tags.1: must not be blank"),
+        ({"title": 3, "priority": "x"}, "title: must be text (and 1 more error)"),
+        ({"x": 1, "y": 2, "title": 3}, "x: there is no such field (and 2 more errors)"),
+        ({"title": "a", **{f"x{n}": n for n in range(500)}}, "x0: there is no such field (and 499 more errors)"),
+        ([], "Expected `object`, got `array`"),
+    ],
+)
+def test_a_message_for_people_has_the_first_error_and_how_many_more(ann: Person, body: object, message: str) -> None:
+    answer = ann.post("tasks", json=body)
+    assert (answer.status_code, answer.json()["message"]) == (400, message)
+
+
+def test_the_message_names_parameters_and_headers_too(ann: Person) -> None:
+    assert ann.get("tasks?limit=101").json()["message"] == "limit: must be at most 100"
+    answer = ann.get("tasks", headers={"If-None-Match": "1"})
+    assert answer.json()["message"].startswith('If-None-Match: must be "*" or a list of ETags')
+    answer = ann.get("tasks", headers={"Host": "a b"})
+    assert answer.json()["message"] == "host: HTTP/1.1 needs exactly one valid Host"
 
 
 def test_only_the_first_of_thousands_of_errors_are_listed(ann: Person) -> None:

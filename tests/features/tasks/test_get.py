@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.client import Person, errors_of
 
-GONE = {"detail": "There is no such task.", "code": "task_not_found"}
+GONE = {"detail": "The task was not found.", "code": "task_not_found"}
 
 
 def test_an_unknown_id_gets_404(ann: Person) -> None:

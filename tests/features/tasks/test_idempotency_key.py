@@ -1,5 +1,7 @@
 """Idempotency-Key on POST."""
 
+from datetime import date
+from hashlib import blake2b
 from typing import Any
 from uuid import uuid4
 
@@ -7,9 +9,12 @@ import anyio
 import asyncpg
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from tests.support.client import Json, Person, errors_of
 from todo_api.db.url import connect_arguments
+from todo_api.features.tasks.idempotency import fingerprint
+from todo_api.features.tasks.structs import TaskCreate
 
 FULL: Json = {"title": "T", "description": "D", "priority": "High", "due_date": "2026-02-28", "tags": ["b", "a"]}
 
@@ -46,7 +51,16 @@ def replays(first: httpx.Response, again: httpx.Response) -> None:
         assert again.headers[name] == first.headers[name]
 
 
-@pytest.mark.parametrize("body", [{}, FULL, {"description": "", "tags": []}, {"title": " é\n😀 ", "tags": ["ß", " ß"]}])
+BODIES: list[Json] = [
+    {},
+    FULL,
+    {"completed": True},
+    {"description": "", "tags": []},
+    {"title": " é\n😀 ", "tags": ["ß", " ß"]},
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
 def test_a_retry_gets_the_first_answer(ann: Person, body: Json) -> None:
     key = str(uuid4())
     first = post(ann, key, **body)
@@ -55,29 +69,54 @@ def test_a_retry_gets_the_first_answer(ann: Person, body: Json) -> None:
         replays(first, post(ann, key, **body))
     assert ann.get("tasks").json()["total"] == 1
     keyless = ann.creates(**body)
-    varying = ("id", "created_at", "updated_at")
+    varying = ("id", "completed_at", "created_at", "updated_at")
     assert {**first.json(), **{name: keyless[name] for name in varying}} == keyless
+    assert first.json()["completed_at"] == (first.json()["created_at"] if body.get("completed") else None)
 
 
-def test_a_retry_gets_the_first_answer_after_the_task_was_changed_or_deleted(ann: Person) -> None:
+def test_a_retry_gets_the_first_answer_after_the_task_was_changed(ann: Person) -> None:
     first = post(ann, "k", tags=["a"])
     path = f"tasks/{first.json()['id']}"
     ann.patch(path, json={"title": "New", "tags": ["b"]})
     replays(first, post(ann, "k", tags=["a"]))
     assert ann.get(path).json()["title"] == "New"
-    ann.delete(path)
-    replays(first, post(ann, "k", tags=["a"]))
+
+
+def test_a_retry_is_410_after_the_task_was_deleted(ann: Person, database_url: str) -> None:
+    task = post(ann, "k", tags=["a"]).json()
+    age(ann, database_url, 7 * 24 - 0.1)
+    ann.delete(f"tasks/{task['id']}")
+    for _ in range(2):
+        answer = post(ann, "k", tags=["a"])
+        assert (answer.status_code, answer.json()["code"]) == (410, "task_deleted")
+        assert answer.json()["detail"].startswith("The task that this Idempotency-Key created was deleted.")
+        assert {"etag", "location", "idempotency-replayed"}.isdisjoint(answer.headers)
+    assert post(ann, "k", title="Another").status_code == 409
     assert ann.get("tasks").json()["total"] == 0
+    age(ann, database_url, 0.2)
+    assert post(ann, "k", tags=["a"]).json()["id"] != task["id"], "an old key is a free key"
 
 
 def test_bodies_are_compared_by_meaning(ann: Person) -> None:
     headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
     first = ann.post("tasks", content=b'{"title":"T","tags":["b","a"]}', headers=headers)
-    again = b'{ "tags": ["a", "b", "a"], "priority": "Medium", "title": " \\u0054", "due_date": null }'
+    again = (
+        b'{ "tags": ["a", "b", "a"], "priority": "Medium", "title": " \\u0054", "due_date": null, "completed": false }'
+    )
     replays(first, ann.post("tasks", content=again, headers=headers))
 
 
-@pytest.mark.parametrize("other", [{"title": "U"}, {"tags": []}, {"priority": "Low"}, {"description": None}])
+def test_a_new_field_leaves_the_fingerprints_of_earlier_releases_alone() -> None:
+    """Their keys are still replayed. This is the fingerprint that the first release stored for the same task."""
+    task = TaskCreate(title="T", due_date=date(2026, 2, 28), tags=["a"])
+    stored = blake2b(b'{"title":"T","due_date":"2026-02-28","tags":["a"]}', digest_size=16).digest()
+    assert fingerprint(task) == fingerprint(replace(task, completed=False)) == stored
+    assert fingerprint(replace(task, completed=True)) != stored
+
+
+@pytest.mark.parametrize(
+    "other", [{"title": "U"}, {"tags": []}, {"priority": "Low"}, {"description": None}, {"completed": True}]
+)
 def test_the_same_key_with_another_body_is_409(ann: Person, other: Json) -> None:
     first = post(ann, "k", **FULL)
     answer = post(ann, "k", **{**FULL, **other})
@@ -130,9 +169,9 @@ def test_a_failed_validation_stores_nothing(ann: Person, database_url: str) -> N
     assert keys_of(ann, database_url) == ["k"]
 
 
-def test_a_key_is_valid_for_24_hours(ann: Person, database_url: str) -> None:
+def test_a_key_is_valid_for_7_days(ann: Person, database_url: str) -> None:
     first = post(ann, "k")
-    age(ann, database_url, 23.9)
+    age(ann, database_url, 7 * 24 - 0.1)
     again = post(ann, "k")
     assert (again.headers["idempotency-replayed"], again.json()["id"]) == ("true", first.json()["id"])
     age(ann, database_url, 0.2)
@@ -146,8 +185,8 @@ def test_each_new_key_deletes_a_few_old_ones(ann: Person, bob: Person, database_
     for number in range(12):
         post(ann, f"old {number:02}")
     post(bob, "old")
-    age(ann, database_url, 25)
-    age(bob, database_url, 25)
+    age(ann, database_url, 7 * 24 + 1)
+    age(bob, database_url, 7 * 24 + 1)
     left = []
     for number in range(3):
         post(ann, f"new {number}")
@@ -173,7 +212,7 @@ async def _parallel(person: Person, bodies: list[Json]) -> list[httpx.Response]:
 
 def test_an_old_key_is_taken_over_once_by_many_at_once(ann: Person, database_url: str) -> None:
     first = post(ann, "k")
-    age(ann, database_url, 25)
+    age(ann, database_url, 7 * 24 + 1)
     answers = anyio.run(_parallel, ann, [{"title": "Buy milk"}] * 12)
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.content for answer in answers} - {first.content}) == 1

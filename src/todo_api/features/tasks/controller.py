@@ -6,15 +6,16 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, delete, get, patch, post, put
 from litestar.params import FromPath, JSONBody
+from msgspec import UNSET
 
 from todo_api.db.session import UserSession
-from todo_api.errors import TaskNotFound
+from todo_api.errors import TaskDeleted, TaskNotFound
 from todo_api.features.tasks.idempotency import Created
 from todo_api.features.tasks.list_parameters import TaskQuery
 from todo_api.features.tasks.list_repository import TaskList
 from todo_api.features.tasks.preconditions import EXAMPLE as STALE
 from todo_api.features.tasks.repository import TaskRepository
-from todo_api.features.tasks.structs import Completion, Task, TaskCreate, TaskPage, TaskUpdate
+from todo_api.features.tasks.structs import Completion, Task, TaskCreate, TaskPage, TaskPut, TaskUpdate
 from todo_api.http.conditional import content_tag, etag_matches, idempotency_key, version_tag, versions_to_match
 from todo_api.http.dispatch import DirectDispatch
 from todo_api.http.request import StrictRequest
@@ -29,6 +30,14 @@ task that keeps its place in the order is neither skipped nor repeated while oth
 every page costs the same. A task whose sort key changes appears at its new place. A cursor is valid only for its user,
 filters and sort, otherwise the answer is 400; `limit` and `with_total` may change. Pages by `offset` shift when tasks
 are created or deleted.
+""".strip()
+
+_PUT = """
+As PATCH: fields that are left out stay as they are. PUT also takes a whole Task as it was read. `id` and `user_id` must
+be those of the path, otherwise the answer is 400. `version` works as If-Match does: if the task has another version,
+nothing changes and the answer is 412. If both are sent, the task must have a version that both name; if they have none
+in common, `changed` names all fields. `completed` sets the completion. `completed_at`, `created_at` and `updated_at`
+must be well-formed, and are not used.
 """.strip()
 
 _UUID_CHARACTERS: Final = 36
@@ -87,7 +96,7 @@ class TaskController(Controller):
         summary="Create a task",
         response_description="Created; `Location` is its path.",
         responses=error_responses(400, 401, 403, 409),
-        opt={"headers": ["Idempotency-Key"]},
+        opt={"headers": ["Idempotency-Key"], "extra_responses": [TaskDeleted()]},
     )
     async def create_task(self, data: JSONBody[TaskCreate], request: StrictRequest) -> JsonResponse[Task]:
         return _new(await _tasks(request).create(data, idempotency_key(request.scope)))
@@ -133,17 +142,20 @@ class TaskController(Controller):
         "/{task_id:str}",
         operation_id="putTask",
         summary="Change a task",
-        description="The same as PATCH: fields that are left out stay as they are.",
+        description=_PUT,
         responses=error_responses(400, 401, 403, 404),
         opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def put_task(
         self,
         task_id: FromPath[str],
-        data: JSONBody[TaskUpdate],
+        data: JSONBody[TaskPut],
         request: StrictRequest,
     ) -> JsonResponse[Task]:
-        return _one(await _tasks(request).change(_id(task_id), data, versions_to_match(request.scope)))
+        uuid = _id(task_id)
+        if_match = data.versions_to_match(versions_to_match(request.scope))
+        data.check_path(request.user, uuid)
+        return _one(await _tasks(request).change(uuid, data, if_match))
 
     @delete(
         "/{task_id:str}",
@@ -159,7 +171,7 @@ class TaskController(Controller):
         "/{task_id:str}/complete",
         operation_id="toggleTaskCompletion",
         summary="Complete a task, or reopen it",
-        description="Without a body it toggles. With a body it sets, so that a retry is safe.",
+        description="Without a body, or with `{}`, it toggles. With `completed` it sets, so that a retry is safe.",
         responses=error_responses(400, 401, 403, 404),
         opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
@@ -170,6 +182,6 @@ class TaskController(Controller):
         data: JSONBody[Completion | None] = None,
     ) -> JsonResponse[Task]:
         if_match = versions_to_match(request.scope)
-        if data is None:
+        if data is None or data.completed is UNSET:
             return _one(await _tasks(request).toggle(_id(task_id), if_match))
         return _one(await _tasks(request).change(_id(task_id), TaskUpdate(completed=data.completed), if_match))

@@ -10,6 +10,8 @@ Field = Literal["title", "description", "completed", "priority", "due_date", "ta
 FIELDS: Final[tuple[Field, ...]] = get_args(Field)
 """The fields that a client can change. Their order is stored (`tasks.field_versions`): append new ones."""
 Instant = Annotated[datetime, Meta(tz=True)]
+Version = Annotated[int, Meta(ge=1, le=2_147_483_647)]
+"""The range of PostgreSQL's `integer`."""
 NO_NUL = r"^[^\x00]*$"
 NOT_BLANK = r"^[^\x00]*[^\s\x00][^\x00]*$"
 

@@ -1,7 +1,8 @@
 """The steps of a statement that creates a task under an Idempotency-Key, once.
 
 All of the answer but the id and the instant is in the request, which is the same again or refused. So these two are
-stored, in the statement that creates the task, and both the first answer and its repetitions are made from them.
+stored, in the statement that creates the task, and both the first answer and its repetitions are made from them. If the
+task was deleted since, there is an error in the place of a repetition.
 """
 
 from hashlib import blake2b
@@ -23,16 +24,16 @@ from sqlalchemy import (
 )
 
 from todo_api.db.owned import IDEMPOTENCY_KEYS as KEYS
-from todo_api.db.owned import delete_owned, insert_owned, select_from, select_owned
-from todo_api.errors import IdempotencyKeyReused
+from todo_api.db.owned import TASKS, delete_owned, insert_owned, select_from, select_owned
+from todo_api.errors import IdempotencyKeyReused, TaskDeleted
 from todo_api.features.tasks.structs import Task, TaskCreate
 
 _KEY: Final = bindparam("key", type_=Text)
 _FINGERPRINT: Final = bindparam("fingerprint", type_=LargeBinary)
 _NOW: Final = func.statement_timestamp()
-_OLD: Final[ColumnElement[Any]] = KEYS.c.created_at <= _NOW - literal_column("interval '24 hours'")
+_OLD: Final[ColumnElement[Any]] = KEYS.c.created_at <= _NOW - literal_column("interval '168 hours'")
 _SWEPT: Final[ColumnElement[Any]] = literal_column("5")
-"""Old keys that go with each new one: more than one, so that fewer remain than a day brings."""
+"""Old keys that go with each new one: more than one, so that fewer remain than seven days bring."""
 _TRUE: Final[ColumnElement[Any]] = literal_column("true")
 _FALSE: Final[ColumnElement[Any]] = literal_column("false")
 
@@ -40,7 +41,7 @@ _FALSE: Final[ColumnElement[Any]] = literal_column("false")
 class Created(NamedTuple):
     task: Task
     replayed: bool
-    """The task was created before, under the same key; this is what it was then."""
+    """The task was created before, under the same key; this is what it was then. It still exists."""
 
 
 def created(me: str, task: TaskCreate, found: asyncpg.Record) -> Created:
@@ -48,12 +49,15 @@ def created(me: str, task: TaskCreate, found: asyncpg.Record) -> Created:
 
     Raises:
         IdempotencyKeyReused: the key was given with another task.
+        TaskDeleted: the task that the key created was deleted since.
     """
-    task_id, at, replayed, same = found
+    task_id, at, replayed, same, exists_still = found
     if not same:
         raise IdempotencyKeyReused
-    described = (task.title, task.description, False, task.priority, task.due_date, task.tags)
-    return Created(Task(task_id, me, *described, None, at, at, 1), replayed)
+    if not exists_still:
+        raise TaskDeleted
+    described = (task.title, task.description, task.completed, task.priority, task.due_date, task.tags)
+    return Created(Task(task_id, me, *described, at if task.completed else None, at, at, 1), replayed)
 
 
 def fingerprint(task: TaskCreate) -> bytes:
@@ -76,14 +80,15 @@ def claimed(task_id: ColumnElement[Any]) -> CTE:
 
 
 def answer(claim: CTE) -> CompoundSelect[Any]:
-    """The task's id and instant, whether they are replayed, and whether the task asked for is the same.
+    """The task's id and instant; whether they are replayed, the task asked for is the same, and the task still exists.
 
     No row: another request has taken the key since this statement began, and so cannot be seen. Run it again.
     """
     old = select_owned(KEYS, KEYS.c.key).where(_OLD, KEYS.c.key != _KEY).order_by(KEYS.c.created_at).limit(_SWEPT)
     swept = old.with_for_update(skip_locked=True).cte("old")
-    earlier = select_owned(KEYS, KEYS.c.task_id, KEYS.c.created_at, _TRUE, KEYS.c.fingerprint == _FINGERPRINT)
+    task = exists(select_owned(TASKS, TASKS.c.id).where(TASKS.c.id == KEYS.c.task_id).correlate(KEYS))
+    earlier = select_owned(KEYS, KEYS.c.task_id, KEYS.c.created_at, _TRUE, KEYS.c.fingerprint == _FINGERPRINT, task)
     return union_all(
-        select_from(claim, claim.c.task_id, claim.c.created_at, _FALSE, _TRUE),
+        select_from(claim, claim.c.task_id, claim.c.created_at, _FALSE, _TRUE, _TRUE),
         earlier.where(KEYS.c.key == _KEY, ~_OLD, ~exists(select_from(claim, claim.c.task_id))),
     ).add_cte(delete_owned(KEYS).where(KEYS.c.key == swept.c.key).cte("swept"))

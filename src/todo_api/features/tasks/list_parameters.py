@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import force_setattr
 
-from todo_api.errors import FieldError, InvalidInput
+from todo_api.error_bodies import FieldError
+from todo_api.errors import InvalidInput
 from todo_api.features.tasks.fields import NO_NUL, TagName
 
 SortBy = Literal["created_at", "updated_at", "title", "due_date", "priority"]

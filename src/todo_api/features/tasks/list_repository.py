@@ -9,7 +9,8 @@ from msgspec import UNSET, Meta
 
 from todo_api.db.casefold import FOLDED_TITLE_CHARACTERS, fold, fold_title
 from todo_api.db.owned import OwnedRepository
-from todo_api.errors import FieldError, InvalidInput
+from todo_api.error_bodies import FieldError
+from todo_api.errors import InvalidInput
 from todo_api.features.tasks.columns import PRIORITY_NUMBER
 from todo_api.features.tasks.fields import NO_NUL, Instant
 from todo_api.features.tasks.list_parameters import SortBy, TaskQuery

@@ -29,12 +29,14 @@ class TaskRepository(OwnedRepository):
 
         Raises:
             IdempotencyKeyReused: the key came with another task before.
+            TaskDeleted: the task that the key created was deleted since.
         """
         statement = statements.create(tagged=bool(task.tags), keyed=key is not None)
         values: dict[str, Any] = {
             "id": uuid4(),
             "title": task.title,
             "description": task.description,
+            "completed": task.completed,
             "priority": PRIORITY_NUMBER[task.priority],
             "due_date": task.due_date,
             "tags": task.tags,

@@ -40,6 +40,7 @@ from todo_api.features.tasks import preconditions as stale
 from todo_api.features.tasks.columns import tags_of, task_columns
 
 _ID: Final = bindparam("id", type_=Uuid())
+_COMPLETED: Final = bindparam("completed", type_=Boolean)
 _TAG_NAMES: Final = bindparam("tags", type_=ARRAY(Text))
 _TAGS_FOLDED: Final = bindparam("tags_folded", type_=ARRAY(Text))
 _TITLE_FOLDED: Final = bindparam("title_folded", type_=Text)
@@ -65,6 +66,7 @@ def create(*, tagged: bool, keyed: bool = False) -> Statement:
         "id": _ID,
         "title": bindparam("title", type_=Text),
         "description": bindparam("description", type_=Text),
+        "completed_at": case((_COMPLETED, func.now())),
         "priority": bindparam("priority", type_=SmallInteger),
         "due_date": bindparam("due_date", type_=Date),
         "title_folded": _TITLE_FOLDED,
@@ -72,7 +74,9 @@ def create(*, tagged: bool, keyed: bool = False) -> Statement:
     }
     if keyed:
         claim = idempotency.claimed(_ID)
-        values |= {"id": claim.c.task_id, "created_at": claim.c.created_at, "updated_at": claim.c.created_at}
+        at = claim.c.created_at
+        completed_at = case((_COMPLETED, at))
+        values |= {"id": claim.c.task_id, "completed_at": completed_at, "created_at": at, "updated_at": at}
         created = insert_owned_from(TASKS, values, claim).returning(TASKS.c.id).cte("created")
         kept = idempotency.answer(claim).add_cte(created, *(_link(created) if tagged else ()))
         # A second run meets the first one's key.
@@ -100,9 +104,7 @@ def update(fields: frozenset[str], *, matched: bool = False) -> Statement:
     """
     seen = select_owned(TASKS, *TASKS.c, tags_of(TASKS).label("tags")).where(TASKS.c.id == _ID).cte("seen")
     meant, since = (stale.is_meant(seen), stale.unless_meant(seen)) if matched else (_TRUE, stale.MET)
-    completed = case(
-        (bindparam("completed", type_=Boolean), func.coalesce(seen.c.completed_at, func.statement_timestamp()))
-    )
+    completed = case((_COMPLETED, func.coalesce(seen.c.completed_at, func.statement_timestamp())))
     values: dict[str, ColumnElement[Any]] = {
         "title": bindparam("title", type_=Text),
         "description": bindparam("description", type_=Text),

@@ -7,8 +7,9 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import force_setattr
 
-from todo_api.errors import StaleVersion
-from todo_api.features.tasks.fields import Description, Field, Instant, Priority, Tags, Title
+from todo_api.error_bodies import FieldError
+from todo_api.errors import InvalidInput, StaleVersion
+from todo_api.features.tasks.fields import FIELDS, Description, Field, Instant, Priority, Tags, Title, Version
 
 
 class Task(Struct, frozen=True, gc=False, kw_only=False):
@@ -51,6 +52,7 @@ class TaskCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 
     title: Title
     description: Description | None = None
+    completed: bool = False
     priority: Priority = "Medium"
     due_date: date | None = None
     tags: Tags = []
@@ -76,13 +78,46 @@ class TaskUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def sent(self) -> dict[str, Any]:
         """The fields that the client sent, with their values."""
-        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
+        return {name: value for name in FIELDS if (value := getattr(self, name)) is not UNSET}
+
+
+class TaskPut(TaskUpdate, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes to a task, or the whole Task as it was read. Fields that are left out stay as they are."""
+
+    id: Annotated[UUID | UnsetType, Meta(description="The id in the path.")] = UNSET
+    user_id: Annotated[str | UnsetType, Meta(description="The user in the path.")] = UNSET
+    completed_at: Annotated[Instant | UnsetType | None, Meta(description="Not used.")] = UNSET
+    created_at: Annotated[Instant | UnsetType, Meta(description="Not used.")] = UNSET
+    updated_at: Annotated[Instant | UnsetType, Meta(description="Not used.")] = UNSET
+    version: Annotated[Version | UnsetType, Meta(description="The version to change, as in If-Match.")] = UNSET
+
+    def check_path(self, user_id: str, task_id: UUID) -> None:
+        """Compares with the path.
+
+        Raises:
+            InvalidInput: `id` or `user_id` is that of another path.
+        """
+        path = {"id": task_id, "user_id": user_id}
+        errors = [
+            FieldError(["body", name], f"Must be the `{name}` of the path", "path_mismatch")
+            for name, value in path.items()
+            if getattr(self, name) not in (UNSET, value)
+        ]
+        if errors:
+            raise InvalidInput(errors)
+
+    def versions_to_match(self, if_match: frozenset[int] | None) -> frozenset[int] | None:
+        """The versions that both If-Match and `version` allow. None: any."""
+        if self.version is UNSET:
+            return if_match
+        version = frozenset({self.version})
+        return version if if_match is None else version & if_match
 
 
 class Completion(Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of `toggleTaskCompletion`: the value to set. Without a body it toggles."""
+    """Body of `toggleTaskCompletion`: the value to set. Without it, and without a body, it toggles."""
 
-    completed: bool
+    completed: bool | UnsetType = UNSET
 
 
 class TaskPage(Struct, frozen=True):
