@@ -36,4 +36,4 @@ def test_a_row_that_a_repository_does_not_find_is_404() -> None:
 
     response = send(make_app(read))
     assert_error(response, 404, "not_found")
-    assert response.json()["detail"] == "There is no such object."
+    assert response.json()["detail"] == "The object was not found."
