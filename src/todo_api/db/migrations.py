@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -10,9 +9,9 @@ from alembic.config import Config
 
 from todo_api.config.environment import SettingsError
 from todo_api.db.backoff import pause
+from todo_api.db.schema import MIGRATIONS
 from todo_api.db.url import connect_arguments, is_pooler
 
-_PACKAGE: Final = Path(__file__).parents[1]
 _WAIT_SECONDS: Final = 30
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.6
 """Seconds between two tries to connect."""
@@ -25,11 +24,9 @@ _POOLER: Final = (
 
 
 def alembic_config(url: str) -> Config:
-    """Returns Alembic's configuration. The migrations are those of the checkout, or else the wheel's copy."""
-    in_checkout = _PACKAGE.parents[1] / "migrations"
-    directory = in_checkout if in_checkout.is_dir() else _PACKAGE / "migrations"
+    """Returns Alembic's configuration for the database at `url`."""
     config = Config()
-    config.set_main_option("script_location", str(directory).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["url"] = url
     return config
 

@@ -15,6 +15,7 @@ from todo_api.errors import (
     InvalidInput,
     MethodNotAllowed,
     NotFound,
+    NotMigrated,
     Unavailable,
     from_database,
     send_error,
@@ -62,12 +63,13 @@ def _error_for(scope: Scope, error: Exception) -> tuple[ApiError, dict[str, str]
 
 def _of_database(scope: Scope, error: Exception) -> ApiError:
     refusal = from_database(error)
+    unexpected = isinstance(error, asyncpg.PostgresError) and isinstance(refusal, InternalError | NotMigrated)
     _LOG.log(
-        logging.ERROR if isinstance(refusal, InternalError) else logging.WARNING,
+        logging.ERROR if unexpected else logging.WARNING,
         "database: %s: %s",
         refusal.code,
         type(error.__cause__ or error).__name__,
-        exc_info=error if isinstance(refusal, InternalError) else None,
+        exc_info=error if unexpected else None,
         extra={"request_id": scope["state"]["request_id"]},
     )
     return refusal
