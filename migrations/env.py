@@ -6,13 +6,14 @@ pooler. A waiting run polls: a statement that waits has a snapshot, and CREATE I
 """
 
 import asyncio
+from typing import Any
 
 import asyncpg
 from alembic import context
-from sqlalchemy import Connection, NullPool
-from sqlalchemy.ext.asyncio import create_async_engine
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, event
 
-from todo_api.db.migrations import connect_directly
+from todo_api.db.migrations import connect_directly, migrate
 from todo_api.db.tables import METADATA
 
 _ANY_TIME_IDLE = "set local idle_in_transaction_session_timeout = 0"
@@ -28,9 +29,37 @@ def offline() -> None:
 
 
 def online(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=METADATA, compare_type=True, compare_server_default=True)
+    event.listen(connection, "before_cursor_execute", before_statement)
+    event.listen(connection, "after_cursor_execute", after_statement)
+    context.configure(
+        connection=connection,
+        target_metadata=METADATA,
+        compare_type=True,
+        compare_server_default=True,
+        on_version_apply=commit_if_outside_transaction,
+    )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def before_statement(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    """Takes the limit off CONCURRENTLY: it waits for all older transactions to end, and no client waits behind it."""
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        connection.info["outside_transaction"] = True
+    if "CONCURRENTLY" in statement.upper():
+        connection.exec_driver_sql("set lock_timeout = 0")
+
+
+def after_statement(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    if "CONCURRENTLY" in statement.upper():
+        connection.exec_driver_sql("reset lock_timeout")
+
+
+def commit_if_outside_transaction(ctx: MigrationContext, step: Any, heads: Any, run_args: Any) -> None:
+    """Commits the revision of a migration that has an `autocommit_block`: another try must not run it again."""
+    if ctx.connection is not None and ctx.connection.info.pop("outside_transaction", False):
+        with ctx.autocommit_block():
+            """Alembic commits the open transaction when the block begins."""
 
 
 async def take_lock(holder: asyncpg.Connection) -> None:
@@ -42,19 +71,14 @@ async def take_lock(holder: asyncpg.Connection) -> None:
 
 async def connect() -> None:
     url = context.config.attributes["url"]
-    engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: connect_directly(url), poolclass=NullPool
-    )
     holder = await connect_directly(url)
     try:
         async with holder.transaction():
             await holder.execute(_ANY_TIME_IDLE)
             await take_lock(holder)
-            async with engine.connect() as connection:
-                await connection.run_sync(online)
+            await migrate(url, online, context.config.attributes["patience"])
     finally:
         await holder.close()
-        await engine.dispose()
 
 
 if context.is_offline_mode():

@@ -169,6 +169,13 @@ class StorageFull(Unavailable):
     headers: ClassVar[dict[str, str]] = {"Retry-After": "60"}
 
 
+class NotMigrated(Unavailable):
+    """The schema is older than this version of the service needs. SQLSTATE: a table, column or function is missing."""
+
+    code, detail = "not_migrated", "The database is not migrated to this version yet. Try again when it is."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
+
+
 class OutcomeUnknown(Unavailable):
     code = "outcome_unknown"
     detail = "The database was lost in the middle: the change may have been made or not. Look before you repeat it."
@@ -201,6 +208,10 @@ _MEANINGS: Final[dict[str, type[ApiError]]] = {
     "23503": Conflict,
     "23505": Conflict,
     "23P01": Conflict,
+    "3F000": NotMigrated,
+    "42703": NotMigrated,
+    "42883": NotMigrated,
+    "42P01": NotMigrated,
 }
 """By SQLSTATE or its first characters. The first match counts, so longer ones come first."""
 

@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 
 from todo_api.db.casefold import fold, fold_title
 from todo_api.db.migrations import alembic_config
+from todo_api.db.schema import REVISIONS
 from todo_api.db.url import connect_arguments
 
 
@@ -48,6 +49,12 @@ def test_upgrade_check_and_downgrade_work_twice(empty: str) -> None:
         assert tables(empty) == {"alembic_version", "tasks", "tags", "task_tags", "idempotency_keys"}
         alembic.downgrade(config, "base")
         assert tables(empty) == {"alembic_version"}
+
+
+def test_the_files_of_the_migrations_are_named_after_their_revisions_in_order() -> None:
+    """Readiness knows the revisions from these names."""
+    scripts = list(ScriptDirectory.from_config(alembic_config("postgresql://nowhere")).walk_revisions())[::-1]
+    assert [script.revision for script in scripts] == list(REVISIONS)
 
 
 def test_each_migration_can_be_downgraded(empty: str) -> None:

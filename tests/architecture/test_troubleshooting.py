@@ -134,8 +134,9 @@ def test_the_keys_cannot_be_fetched(lost: Service) -> None:
 
 def test_the_tables_are_not_there(lost: Service) -> None:
     answer = httpx.get(f"{lost.url}/api/ann/tasks", headers={"Authorization": f"Bearer {good()}"})
-    assert answer.status_code == 500
-    assert printed("The tables are missing").search(lost.log.read_text())
+    assert answer.status_code == 503
+    assert printed("The database is not migrated").fullmatch(answer.text)
+    assert "UndefinedTableError: sqlstate=42P01" in lost.log.read_text()
 
 
 def test_the_database_cannot_be_reached(tmp_path: Path) -> None:

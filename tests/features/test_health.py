@@ -1,14 +1,22 @@
 """GET /health and GET /health/ready, and the headers of every answer."""
 
 import re
+import time
 from pathlib import Path
 
 import httpx
 import pytest
+from alembic import command as alembic
 
+from tests.architecture.test_migrations import empty, run
 from tests.support.client import Person, fresh_user
-from tests.support.service import ORIGIN, Service, free_port
+from tests.support.proxy import Proxy, socket_of
+from tests.support.service import ORIGIN, Service, free_port, running
 from todo_api import __version__
+from todo_api.db.migrations import alembic_config
+from todo_api.db.schema import REVISIONS
+
+__all__ = ["empty"]
 
 
 def test_liveness_needs_no_token(anyone: httpx.Client) -> None:
@@ -33,6 +41,71 @@ def test_without_a_database_it_is_healthy_and_not_ready(tmp_path: Path) -> None:
                 assert int(answer.headers["retry-after"]) > 0
     finally:
         assert service.stop() == 0
+
+
+@pytest.mark.parametrize("revision", [None, *REVISIONS[:-1]])
+def test_before_the_newest_migration_it_is_not_ready(empty: str, tmp_path: Path, revision: str | None) -> None:
+    if revision is not None:
+        alembic.upgrade(alembic_config(empty), revision)
+    service = Service(tmp_path, {"DATABASE_URL": empty})
+    try:
+        service.wait_until_it_answers("/health")
+        with Person(service.url, fresh_user("ann")) as ann:
+            for answer in (ann.get("/health/ready"), ann.post("tasks", json={"title": "a"}), ann.get("/health/ready")):
+                assert (answer.status_code, answer.json()["code"]) == (503, "not_migrated")
+                assert int(answer.headers["retry-after"]) > 0
+            alembic.upgrade(alembic_config(empty), "head")
+            service.wait_until_it_answers(seconds=5)
+            ann.creates()
+    finally:
+        service.stop()
+    log = service.log.read_text()
+    assert log.count(f"it is at {revision or 'nothing'}, this version needs {REVISIONS[-1]}") == 1
+    assert f"database: migrated, it is at {REVISIONS[-1]}" in log
+
+
+def test_a_newer_database_is_ready_and_readiness_sends_one_query(empty: str, tmp_path: Path) -> None:
+    """The code before a migration still works with the database after it: docs/operations.md, "Migrations"."""
+    alembic.upgrade(alembic_config(empty), "head")
+    run(empty, "update alembic_version set version_num = '9998'")
+    name = empty.rpartition("/")[2].partition("?")[0]
+    with (
+        Proxy(socket_of(empty)) as proxy,
+        running(tmp_path, {"DATABASE_URL": proxy.url.replace("/postgres?", f"/{name}?")}) as service,
+    ):
+        bytes_before = proxy.to_server_bytes
+        for _ in range(20):
+            assert httpx.get(f"{service.url}/health/ready").status_code == 200
+        assert proxy.to_server_bytes == bytes_before
+
+
+def test_a_missing_table_makes_readiness_check_again(empty: str, tmp_path: Path) -> None:
+    alembic.upgrade(alembic_config(empty), "head")
+    with running(tmp_path, {"DATABASE_URL": empty}) as service, Person(service.url, fresh_user("ann")) as ann:
+        ann.creates()
+        alembic.downgrade(alembic_config(empty), "0001")
+        assert ann.get("/health/ready").status_code == 200
+        for answer in (ann.post("tasks", json={"title": "a"}), ann.get("/health/ready")):
+            assert (answer.status_code, answer.json()["code"]) == (503, "not_migrated")
+        alembic.upgrade(alembic_config(empty), "head")
+        service.wait_until_it_answers(seconds=5)
+        ann.creates()
+
+
+def test_a_role_that_cannot_read_the_revision_is_ready(empty: str, tmp_path: Path) -> None:
+    alembic.upgrade(alembic_config(empty), "head")
+    role = f"app_{time.time_ns()}"
+    run(empty, f"create role {role} login")
+    run(empty, f"grant select, insert, update, delete on tasks, tags, task_tags, idempotency_keys to {role}")
+    url = empty.replace("//postgres@", f"//{role}@")
+    assert url != empty
+    try:
+        with running(tmp_path, {"DATABASE_URL": url}) as service, Person(service.url, fresh_user("ann")) as ann:
+            ann.creates()
+        assert "cannot read alembic_version" in service.log.read_text()
+    finally:
+        run(empty, f"drop owned by {role}")
+        run(empty, f"drop role {role}")
 
 
 def test_every_answer_has_a_request_id(anyone: httpx.Client, ann: Person) -> None:

@@ -122,7 +122,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Readiness: the database answers */
+        /** Readiness: the database answers and is migrated */
         get: operations["getReadiness"];
         put?: never;
         post?: never;

@@ -10,7 +10,6 @@ import asyncpg
 import click
 import msgspec
 from alembic import command as alembic
-from alembic.config import Config
 from alembic.util.exc import CommandError
 from litestar import Litestar
 
@@ -27,7 +26,15 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def upgrade(url: str) -> None:
     """Migrates to the newest revision."""
-    alembic.upgrade(alembic_config(url), "head")
+    _run_alembic("upgrade", url, revision="head")
+
+
+def _run_alembic(name: str, url: str, **options: Any) -> None:
+    """Runs the Alembic command `name`. Ends the program with one line if Alembic refuses it."""
+    try:
+        getattr(alembic, name)(alembic_config(url), **options)
+    except CommandError as error:
+        sys.exit(f"todo-api: {error}")
 
 
 @PROGRAM.command("check")
@@ -108,11 +115,7 @@ def _migration(name: str, help_: str, *parameters: click.Parameter, **fixed: Any
 
     def callback(**options: Any) -> None:
         with database_url(current_settings()) as url:
-            config: Config = alembic_config(url)
-            try:
-                getattr(alembic, name)(config, **fixed, **options)
-            except CommandError as error:
-                sys.exit(f"todo-api: {error}")
+            _run_alembic(name, url, **fixed, **options)
 
     database.add_command(click.Command(name.replace("_", "-"), callback=callback, params=[*parameters], help=help_))
 

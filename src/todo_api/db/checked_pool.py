@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 import asyncpg
@@ -13,6 +13,7 @@ from todo_api.db.backoff import pause
 from todo_api.db.connection import Connection
 from todo_api.db.pool import Pool, PoolExhausted
 from todo_api.db.readiness import DatabaseHealth
+from todo_api.db.schema import Schema
 from todo_api.db.url import connect_arguments, is_pooler
 from todo_api.errors import Busy, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown, Unavailable, from_database
 
@@ -51,9 +52,10 @@ class CheckedPool:
         self.pool = Pool(self._connect, size)
         self._background: set[asyncio.Task[None]] = set()
         self.health = DatabaseHealth(self._ping)
+        self.schema = Schema(self._once)
 
     def open(self) -> None:
-        self._in_background(self.health.begin())
+        self._in_background(self._begin())
         self._in_background(self._sweep())
 
     async def close(self) -> None:
@@ -115,6 +117,7 @@ class CheckedPool:
             # The driver sends a cancel request to the server. The client's request does not wait for its effect.
             self._in_background(self._settle(connection)).add_done_callback(lambda _: self.pool.release(connection))
         elif isinstance(error, asyncpg.PostgresError) and not isinstance(error, LOST):
+            self.schema.failed(error)
             connection.succeeded()
             self.pool.release(connection)
         else:
@@ -169,22 +172,34 @@ class CheckedPool:
         return connection
 
     async def _ping(self) -> None:
-        """Sends one test query. It is not sent again after a failure.
+        """Sends one test query, as a simple query."""
+        await self._once(lambda connection, seconds: connection.execute("select", timeout=seconds))
+
+    async def _once[T](self, send: Callable[[Connection, float], Awaitable[T]]) -> T:
+        """Returns the result of a query of our own, which `send` sends with a time-out in seconds.
+
+        It is not sent again after a failure.
 
         Raises:
             errors.Unavailable: the database did not answer.
+            asyncpg.PostgresError: the database refused the query.
         """
         deadline = now() + REQUEST_SECONDS
         try:
             connection = await self.acquire(deadline, validate_after=math.inf, retry_connect=False)
             try:
-                await connection.execute("select", timeout=min(FIRST_TRY_SECONDS, deadline - now()))
+                result = await send(connection, min(FIRST_TRY_SECONDS, deadline - now()))
             except BaseException as error:
                 self.failed(connection, error)
                 raise
             self.succeeded(connection)
         except (*LOST, *UNSENT) as error:
             raise refusal(error, unknown=False) from error
+        return result
+
+    async def _begin(self) -> None:
+        await self.health.begin()
+        await self.schema.begin()
 
     async def _sweep(self) -> None:
         while True:

@@ -35,6 +35,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int, max_overflow: int) -> None:
         self._connections = CheckedPool(url, pool_size + max_overflow)
         self.health = self._connections.health
+        self.schema = self._connections.schema
 
     async def open(self) -> None:
         self._connections.open()

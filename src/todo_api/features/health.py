@@ -33,11 +33,13 @@ class HealthController(Controller):
     @get(
         "/ready",
         operation_id="getReadiness",
-        summary="Readiness: the database answers",
+        summary="Readiness: the database answers and is migrated",
         responses=error_responses(503),
     )
     async def get_readiness(self, request: Request[Any, Any, Any]) -> Readiness:
         if request.app.state.drain.begun:
             raise Stopping
-        await request.app.state.database.health.check()
+        database = request.app.state.database
+        await database.health.check()
+        await database.schema.check()
         return Readiness()

@@ -26,6 +26,7 @@ from todo_api.errors import (
     MethodNotAllowed,
     NotAuthenticated,
     NotFound,
+    NotMigrated,
     Unavailable,
     UriTooLong,
     from_database,
@@ -169,12 +170,13 @@ def _default_place(scope: Scope) -> str:
 
 def _database_error(scope: Scope, error: Exception) -> ApiError:
     api_error = from_database(error)
+    unexpected = isinstance(error, asyncpg.PostgresError) and isinstance(api_error, InternalError | NotMigrated)
     _LOG.log(
-        logging.ERROR if isinstance(api_error, InternalError) else logging.WARNING,
+        logging.ERROR if unexpected else logging.WARNING,
         "database: %s: %s",
         api_error.code,
         type(error.__cause__ or error).__name__,
-        exc_info=error if isinstance(api_error, InternalError) else None,
+        exc_info=error if unexpected else None,
         extra={"request_id": scope["state"]["request_id"]},
     )
     return api_error

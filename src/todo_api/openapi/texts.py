@@ -69,7 +69,7 @@ PATH_PARAMETERS: Final = {
 }
 DESCRIPTION: Final = """
 Tasks and tags of many users, strictly separated. Send the JWT that Better Auth issues as `Authorization: Bearer <JWT>`.
-It needs `sub`, `iat` and `exp`, and the `user_id` in the path must equal its `sub`.
+It needs `sub` and `exp`, and the `user_id` in the path must equal its `sub`.
 
 Two devices of one user do not overwrite each other's edits, and a bad network does not create a task twice: send new
 tasks with an `Idempotency-Key`, and changes with `If-Match` for the version that was edited. On 412, take `current` as
@@ -90,8 +90,8 @@ Browsers may call from the origins that the operator allows. They can read `ETag
 Requests are limited per user, and per address without a valid token. `RateLimit-*` says how many are left; the
 `Retry-After` of a 429 says how long to wait.
 
-The `code` of a 503 names the reason. After `database_unavailable`, `busy`, `database_too_slow`, `read_only`,
-`storage_full`, `keys_unavailable` and `stopping` nothing was changed. After `outcome_unknown` the connection to the
-database was lost during a change, which may have been made or not: read the task before you repeat it. If the answer of
-the database to a create is lost, the service repeats the create, which makes one task.
+The `code` of a 503 names the reason. After `database_unavailable`, `not_migrated`, `busy`, `database_too_slow`,
+`read_only`, `storage_full`, `keys_unavailable` and `stopping` nothing was changed. After `outcome_unknown` the
+connection to the database was lost during a change, which may have been made or not: read the task before you repeat
+it. If the answer of the database to a create is lost, the service repeats the create, which makes one task.
 """
