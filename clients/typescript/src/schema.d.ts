@@ -23,7 +23,10 @@ export interface paths {
          */
         get: operations["listTasks"];
         put?: never;
-        /** Create a task */
+        /**
+         * Create a task
+         * @description Send an `Idempotency-Key`, so that a retry does not create a second task.
+         */
         post: operations["createTask"];
         delete?: never;
         options?: never;
@@ -38,15 +41,21 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One task */
+        /**
+         * Get a task
+         * @description With `If-None-Match` the answer is 304 if the client has the current version.
+         */
         get: operations["getTask"];
         /**
-         * Change a task
+         * Change a task with PUT
          * @description The same as PATCH: fields that are left out stay as they are.
          */
         put: operations["putTask"];
         post?: never;
-        /** Delete a task */
+        /**
+         * Delete a task
+         * @description With `If-Match` only the given version is deleted.
+         */
         delete: operations["deleteTask"];
         options?: never;
         head?: never;
@@ -84,7 +93,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The tags in use, most used first */
+        /**
+         * List the tags in use
+         * @description The most used tags come first, then by name. A tag that no task has is not in the list.
+         */
         get: operations["listTags"];
         put?: never;
         post?: never;
@@ -101,7 +113,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Liveness: does not use the database */
+        /**
+         * Liveness
+         * @description The process answers. It does not use the database.
+         */
         get: operations["getHealth"];
         put?: never;
         post?: never;
@@ -118,7 +133,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Readiness: the database answers */
+        /**
+         * Readiness
+         * @description The instance serves requests and the database answers.
+         */
         get: operations["getReadiness"];
         put?: never;
         post?: never;
@@ -133,6 +151,15 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * BodyTooLarge
+         * @description The body is larger than 64 KiB.
+         */
+        BodyTooLarge: {
+            detail: string;
+            /** @enum {string} */
+            code: "body_too_large";
+        };
+        /**
          * Completion
          * @description Body of `toggleTaskCompletion`: the value to set. Without a body it toggles.
          */
@@ -140,35 +167,182 @@ export interface components {
             completed: boolean;
         };
         /**
-         * Error
-         * @description Every answer that is not 2xx, except for invalid input.
+         * Conflict
+         * @description Another change came first. Look again, then try again.
          */
-        Error: {
+        Conflict: {
             detail: string;
-            code: string;
+            /** @enum {string} */
+            code: "conflict";
+        };
+        /**
+         * CreateTask409
+         * @description - `conflict`: Another change came first. Look again, then try again.
+         *     - `idempotency_key_reused`: This Idempotency-Key came with another body before. Make up a new one for each task.
+         */
+        CreateTask409: {
+            detail: string;
+            /** @enum {string} */
+            code: "conflict" | "idempotency_key_reused";
+        };
+        /**
+         * CreateTask503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        CreateTask503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * DeleteTask503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        DeleteTask503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * FieldError
+         * @description One thing wrong with the input.
+         */
+        FieldError: {
+            loc: (string | number)[];
+            msg: string;
+            type: string;
+        };
+        /**
+         * GetReadiness503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `stopping`: This instance is stopping: others serve.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        GetReadiness503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "read_only" | "stopping" | "storage_full";
+        };
+        /**
+         * GetTask503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        GetTask503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "read_only" | "storage_full";
         };
         /** Health */
         Health: {
-            /**
-             * @default healthy
-             * @enum {unknown}
-             */
-            status?: "healthy";
-            /**
-             * @default todo-api
-             * @enum {unknown}
-             */
-            service?: "todo-api";
-            /** @default 0.1.0 */
-            version?: string;
+            /** @enum {string} */
+            status: "healthy";
+            /** @enum {string} */
+            service: "todo-api";
+            version: string;
+        };
+        /**
+         * ListTags503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        ListTags503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "read_only" | "storage_full";
+        };
+        /**
+         * ListTasks503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        ListTasks503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "read_only" | "storage_full";
+        };
+        /**
+         * NotAuthenticated
+         * @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.
+         */
+        NotAuthenticated: {
+            detail: string;
+            /** @enum {string} */
+            code: "not_authenticated";
+        };
+        /**
+         * NotJson
+         * @description Send the body as `Content-Type: application/json`.
+         */
+        NotJson: {
+            detail: string;
+            /** @enum {string} */
+            code: "not_json";
+        };
+        /**
+         * NotYourPath
+         * @description The user in the path is not the user of the token.
+         */
+        NotYourPath: {
+            detail: string;
+            /** @enum {string} */
+            code: "not_your_path";
+        };
+        /**
+         * PutTask503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        PutTask503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "outcome_unknown" | "read_only" | "storage_full";
         };
         /** Readiness */
         Readiness: {
-            /**
-             * @default ready
-             * @enum {unknown}
-             */
-            status?: "ready";
+            /** @enum {string} */
+            status: "ready";
+        };
+        /**
+         * SlowBody
+         * @description The body did not arrive within ten seconds.
+         */
+        SlowBody: {
+            detail: string;
+            /** @enum {string} */
+            code: "slow_body";
         };
         /**
          * StaleTask
@@ -179,10 +353,18 @@ export interface components {
             current: components["schemas"]["Task"];
             /** @description The fields that were changed since the version in If-Match (the newest of several), even if they were changed back. The other fields are as they were, so a client that changes only those may send its change again for the current version. All fields if the task never had that version. */
             changed: ("completed" | "description" | "due_date" | "priority" | "tags" | "title")[];
-            /** @default The task has another version by now than If-Match names. */
-            detail?: string;
-            /** @default stale_version */
-            code?: string;
+            detail: string;
+            /** @enum {string} */
+            code: "stale_version";
+        };
+        /**
+         * TagWithUsage
+         * @description A tag of at least one task.
+         */
+        TagWithUsage: {
+            name: string;
+            /** @description Number of tasks with this tag. */
+            usage_count: number;
         };
         /**
          * Task
@@ -198,7 +380,7 @@ export interface components {
             title: string;
             description: string | null;
             completed: boolean;
-            /** @enum {unknown} */
+            /** @enum {string} */
             priority: "High" | "Low" | "Medium";
             due_date: string | null;
             /** @description Sorted by code point. */
@@ -212,21 +394,12 @@ export interface components {
             version: number;
         };
         /**
-         * TagWithUsage
-         * @description A tag of at least one task.
-         */
-        TagWithUsage: {
-            name: string;
-            /** @description Number of tasks with this tag. */
-            usage_count: number;
-        };
-        /**
          * TaskCreate
          * @description A new task.
          */
         TaskCreate: {
             /**
-             * @description Surrounding white space is removed and does not count.
+             * @description 1 to 200 characters. Surrounding white space is removed and does not count.
              * @example Buy milk
              */
             title: string;
@@ -234,7 +407,7 @@ export interface components {
             description?: string | null;
             /**
              * @default Medium
-             * @enum {unknown}
+             * @enum {string}
              */
             priority?: "High" | "Low" | "Medium";
             /** @default null */
@@ -244,6 +417,15 @@ export interface components {
              * @default []
              */
             tags?: string[];
+        };
+        /**
+         * TaskNotFound
+         * @description There is no such task.
+         */
+        TaskNotFound: {
+            detail: string;
+            /** @enum {string} */
+            code: "task_not_found";
         };
         /** TaskPage */
         TaskPage: {
@@ -262,17 +444,65 @@ export interface components {
          */
         TaskUpdate: {
             /**
-             * @description Surrounding white space is removed and does not count.
+             * @description 1 to 200 characters. Surrounding white space is removed and does not count.
              * @example Buy milk
              */
             title?: string;
             description?: string | null;
             completed?: boolean;
-            /** @enum {unknown} */
+            /** @enum {string} */
             priority?: "High" | "Low" | "Medium";
             due_date?: string | null;
             /** @description Duplicates are removed. */
             tags?: string[];
+        };
+        /**
+         * ToggleTaskCompletion503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        ToggleTaskCompletion503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * TooManyRequests
+         * @description Too many requests. Wait for as long as `Retry-After` says.
+         */
+        TooManyRequests: {
+            detail: string;
+            /** @enum {string} */
+            code: "too_many_requests";
+        };
+        /**
+         * UpdateTask503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        UpdateTask503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * UriTooLong
+         * @description The path and the query are longer than 8 KiB.
+         */
+        UriTooLong: {
+            detail: string;
+            /** @enum {string} */
+            code: "uri_too_long";
         };
         /**
          * ValidationError
@@ -280,17 +510,8 @@ export interface components {
          */
         ValidationError: {
             detail: components["schemas"]["FieldError"][];
-            /** @default validation_error */
-            code?: string;
-        };
-        /**
-         * FieldError
-         * @description One thing wrong with the input.
-         */
-        FieldError: {
-            loc: (string | number)[];
-            msg: string;
-            type: string;
+            /** @enum {string} */
+            code: "validation_error";
         };
     };
     responses: never;
@@ -329,8 +550,6 @@ export interface operations {
                 priority?: "High" | "Low" | "Medium" | "all";
                 /** @description Names of tags, exactly; repeatable. See `tags_match`. */
                 tags?: string[];
-                /** @description The same as `tags`. */
-                "tags[]"?: string[];
                 /** @description Whether a task needs one of the tags or all of them. */
                 tags_match?: "all" | "any";
                 /** @description Due on this day or later. */
@@ -408,11 +627,11 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
                      *       "code": "validation_error"
@@ -439,7 +658,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description The user in the path is not the user of the token. */
@@ -459,7 +678,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description The path and the query are longer than 8 KiB. */
@@ -479,7 +698,7 @@ export interface operations {
                      *       "code": "uri_too_long"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["UriTooLong"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -500,10 +719,17 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -515,13 +741,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["ListTasks503"];
                 };
             };
         };
@@ -611,7 +831,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description The user in the path is not the user of the token. */
@@ -631,7 +851,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description The body did not arrive within ten seconds. */
@@ -651,10 +871,13 @@ export interface operations {
                      *       "code": "slow_body"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["SlowBody"];
                 };
             };
-            /** @description This Idempotency-Key came with another body before. Make up a new one for each task. */
+            /**
+             * @description - `conflict`: Another change came first. Look again, then try again.
+             *     - `idempotency_key_reused`: This Idempotency-Key came with another body before. Make up a new one for each task.
+             */
             409: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -665,13 +888,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "This Idempotency-Key came with another body before. Make up a new one for each task.",
-                     *       "code": "idempotency_key_reused"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["CreateTask409"];
                 };
             };
             /** @description The body is larger than 64 KiB. */
@@ -691,7 +908,7 @@ export interface operations {
                      *       "code": "body_too_large"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["BodyTooLarge"];
                 };
             };
             /** @description Send the body as `Content-Type: application/json`. */
@@ -711,7 +928,7 @@ export interface operations {
                      *       "code": "not_json"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotJson"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -732,10 +949,18 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -747,13 +972,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["CreateTask503"];
                 };
             };
         };
@@ -766,10 +985,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
-                /** @description The `id` of a task. */
-                task_id: string;
                 /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
             };
             cookie?: never;
         };
@@ -821,11 +1040,11 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
                      *       "code": "validation_error"
@@ -852,7 +1071,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description The user in the path is not the user of the token. */
@@ -872,7 +1091,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description There is no such task. */
@@ -892,7 +1111,7 @@ export interface operations {
                      *       "code": "task_not_found"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TaskNotFound"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -913,10 +1132,17 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -928,13 +1154,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["GetTask503"];
                 };
             };
         };
@@ -947,10 +1167,10 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The `id` of a task. */
-                task_id: string;
                 /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
             };
             cookie?: never;
         };
@@ -992,11 +1212,11 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
                      *       "code": "validation_error"
@@ -1023,7 +1243,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description The user in the path is not the user of the token. */
@@ -1043,7 +1263,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description There is no such task. */
@@ -1063,7 +1283,7 @@ export interface operations {
                      *       "code": "task_not_found"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TaskNotFound"];
                 };
             };
             /** @description The body did not arrive within ten seconds. */
@@ -1083,7 +1303,27 @@ export interface operations {
                      *       "code": "slow_body"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["SlowBody"];
+                };
+            };
+            /** @description Another change came first. Look again, then try again. */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Another change came first. Look again, then try again.",
+                     *       "code": "conflict"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Conflict"];
                 };
             };
             /** @description The task has another version by now than If-Match names. */
@@ -1144,7 +1384,7 @@ export interface operations {
                      *       "code": "body_too_large"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["BodyTooLarge"];
                 };
             };
             /** @description Send the body as `Content-Type: application/json`. */
@@ -1164,7 +1404,7 @@ export interface operations {
                      *       "code": "not_json"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotJson"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -1185,10 +1425,18 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1200,13 +1448,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["PutTask503"];
                 };
             };
         };
@@ -1219,10 +1461,10 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The `id` of a task. */
-                task_id: string;
                 /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
             };
             cookie?: never;
         };
@@ -1256,11 +1498,11 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
                      *       "code": "validation_error"
@@ -1287,7 +1529,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description The user in the path is not the user of the token. */
@@ -1307,7 +1549,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description There is no such task. */
@@ -1327,7 +1569,27 @@ export interface operations {
                      *       "code": "task_not_found"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TaskNotFound"];
+                };
+            };
+            /** @description Another change came first. Look again, then try again. */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Another change came first. Look again, then try again.",
+                     *       "code": "conflict"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Conflict"];
                 };
             };
             /** @description The task has another version by now than If-Match names. */
@@ -1389,10 +1651,18 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1404,13 +1674,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["DeleteTask503"];
                 };
             };
         };
@@ -1423,10 +1687,10 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The `id` of a task. */
-                task_id: string;
                 /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
             };
             cookie?: never;
         };
@@ -1468,11 +1732,11 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
                      *       "code": "validation_error"
@@ -1499,7 +1763,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description The user in the path is not the user of the token. */
@@ -1519,7 +1783,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description There is no such task. */
@@ -1539,7 +1803,7 @@ export interface operations {
                      *       "code": "task_not_found"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TaskNotFound"];
                 };
             };
             /** @description The body did not arrive within ten seconds. */
@@ -1559,7 +1823,27 @@ export interface operations {
                      *       "code": "slow_body"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["SlowBody"];
+                };
+            };
+            /** @description Another change came first. Look again, then try again. */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Another change came first. Look again, then try again.",
+                     *       "code": "conflict"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Conflict"];
                 };
             };
             /** @description The task has another version by now than If-Match names. */
@@ -1620,7 +1904,7 @@ export interface operations {
                      *       "code": "body_too_large"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["BodyTooLarge"];
                 };
             };
             /** @description Send the body as `Content-Type: application/json`. */
@@ -1640,7 +1924,7 @@ export interface operations {
                      *       "code": "not_json"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotJson"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -1661,10 +1945,18 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1676,13 +1968,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["UpdateTask503"];
                 };
             };
         };
@@ -1695,10 +1981,10 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The `id` of a task. */
-                task_id: string;
                 /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
             };
             cookie?: never;
         };
@@ -1741,7 +2027,7 @@ export interface operations {
                      *         {
                      *           "loc": [
                      *             "body",
-                     *             "title"
+                     *             "completed"
                      *           ],
                      *           "msg": "This field is required",
                      *           "type": "missing"
@@ -1771,7 +2057,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description The user in the path is not the user of the token. */
@@ -1791,7 +2077,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description There is no such task. */
@@ -1811,7 +2097,7 @@ export interface operations {
                      *       "code": "task_not_found"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TaskNotFound"];
                 };
             };
             /** @description The body did not arrive within ten seconds. */
@@ -1831,7 +2117,27 @@ export interface operations {
                      *       "code": "slow_body"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["SlowBody"];
+                };
+            };
+            /** @description Another change came first. Look again, then try again. */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Another change came first. Look again, then try again.",
+                     *       "code": "conflict"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Conflict"];
                 };
             };
             /** @description The task has another version by now than If-Match names. */
@@ -1892,7 +2198,7 @@ export interface operations {
                      *       "code": "body_too_large"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["BodyTooLarge"];
                 };
             };
             /** @description Send the body as `Content-Type: application/json`. */
@@ -1912,7 +2218,7 @@ export interface operations {
                      *       "code": "not_json"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotJson"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -1933,10 +2239,18 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1948,13 +2262,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["ToggleTaskCompletion503"];
                 };
             };
         };
@@ -2006,11 +2314,11 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
                      *       "code": "validation_error"
@@ -2037,7 +2345,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description The user in the path is not the user of the token. */
@@ -2057,7 +2365,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description The path and the query are longer than 8 KiB. */
@@ -2077,7 +2385,7 @@ export interface operations {
                      *       "code": "uri_too_long"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["UriTooLong"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -2098,10 +2406,17 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -2113,13 +2428,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["ListTags503"];
                 };
             };
         };
@@ -2143,6 +2452,22 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description The path and the query are longer than 8 KiB. */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The path and the query are longer than 8 KiB.",
+                     *       "code": "uri_too_long"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UriTooLong"];
+                };
+            };
         };
     };
     getReadiness: {
@@ -2164,7 +2489,30 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /** @description The path and the query are longer than 8 KiB. */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The path and the query are longer than 8 KiB.",
+                     *       "code": "uri_too_long"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UriTooLong"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `stopping`: This instance is stopping: others serve.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["Retry-After"];
@@ -2172,13 +2520,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["GetReadiness503"];
                 };
             };
         };
