@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench load growth lock node client docs-assets
+.PHONY: help install run test check format bench load growth generators lock node client docs-assets
 
 PDM := .pdm/bin/pdm
 PYTHON := .venv/bin/python
@@ -51,6 +51,9 @@ growth: $(INSTALLED) ## measure how cost grows with users and tasks: 5 minutes
 	$(BENCH)
 	$(PYTHON) -m benchmarks.growth.run
 
+generators: $(INSTALLED) .generators/.installed ## try the generators of clients, and write docs/generators.md: 2 minutes
+	PATH="$(CURDIR)/.generators/bin:$$PATH" $(PYTHON) -m tests.openapi.generators.run
+
 lock: $(PDM) ## resolve the dependencies again
 	$(PDM) lock -G :all --update-reuse
 	@! grep -n '://' pdm.lock
@@ -64,6 +67,9 @@ $(INSTALLED): pyproject.toml pdm.lock | $(PDM)
 
 %/$(PACKAGES): %/package-lock.json
 	scripts/install-node-packages $*
+
+.generators/.installed: tests/openapi/generators/requirements.txt tests/openapi/generators/package-lock.json
+	scripts/install-generators
 
 src/todo_api/openapi/scalar.js.gz: src/todo_api/openapi/scalar.py scripts/fetch-scalar
 	scripts/fetch-scalar

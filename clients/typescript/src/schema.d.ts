@@ -23,7 +23,10 @@ export interface paths {
          */
         get: operations["listTasks"];
         put?: never;
-        /** Create a task */
+        /**
+         * Create a task
+         * @description Send an `Idempotency-Key`, so that a retry does not create a second task.
+         */
         post: operations["createTask"];
         delete?: never;
         options?: never;
@@ -38,10 +41,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One task */
+        /**
+         * Get a task
+         * @description With `If-None-Match` the answer is 304 if the client has the current version.
+         */
         get: operations["getTask"];
         /**
-         * Change a task
+         * Change a task with PUT
          * @description As PATCH: fields that are left out stay as they are. PUT also takes a whole Task as it was read. `id` and `user_id` must
          *     be those of the path, otherwise the answer is 400. `version` works as If-Match does: if the task has another version,
          *     nothing changes and the answer is 412. If both are sent, the task must have a version that both name; if they have none
@@ -50,7 +56,10 @@ export interface paths {
          */
         put: operations["putTask"];
         post?: never;
-        /** Delete a task */
+        /**
+         * Delete a task
+         * @description With `If-Match` only the given version is deleted.
+         */
         delete: operations["deleteTask"];
         options?: never;
         head?: never;
@@ -88,7 +97,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The tags in use, most used first */
+        /**
+         * List the tags in use
+         * @description The most used tags come first, then by name. A tag that no task has is not in the list.
+         */
         get: operations["listTags"];
         put?: never;
         post?: never;
@@ -105,7 +117,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Liveness: does not use the database */
+        /**
+         * Liveness
+         * @description The process answers. It does not use the database.
+         */
         get: operations["getHealth"];
         put?: never;
         post?: never;
@@ -122,7 +137,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Readiness: the database answers and is migrated */
+        /**
+         * Readiness
+         * @description The instance serves requests, and the database answers and is migrated.
+         */
         get: operations["getReadiness"];
         put?: never;
         post?: never;
@@ -137,6 +155,15 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * BodyTooLarge
+         * @description The body is larger than 64 KiB.
+         */
+        BodyTooLarge: {
+            detail: string;
+            /** @enum {string} */
+            code: "body_too_large";
+        };
+        /**
          * Completion
          * @description Body of `toggleTaskCompletion`: the value to set. Without it, and without a body, it toggles.
          */
@@ -144,35 +171,189 @@ export interface components {
             completed?: boolean;
         };
         /**
-         * Error
-         * @description Every answer that is not 2xx, except for invalid input.
+         * Conflict
+         * @description Another change came first. Look again, then try again.
          */
-        Error: {
+        Conflict: {
             detail: string;
-            code: string;
+            /** @enum {string} */
+            code: "conflict";
+        };
+        /**
+         * CreateTask409
+         * @description - `conflict`: Another change came first. Look again, then try again.
+         *     - `idempotency_key_reused`: This Idempotency-Key came with another body before. Make up a new one for each task.
+         */
+        CreateTask409: {
+            detail: string;
+            /** @enum {string} */
+            code: "conflict" | "idempotency_key_reused";
+        };
+        /**
+         * CreateTask503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        CreateTask503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * DeleteTask503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        DeleteTask503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * FieldError
+         * @description One thing wrong with the input.
+         */
+        FieldError: {
+            loc: (string | number)[];
+            msg: string;
+            type: string;
+        };
+        /**
+         * GetReadiness503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `stopping`: This instance is stopping: others serve.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        GetReadiness503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "not_migrated" | "read_only" | "stopping" | "storage_full";
+        };
+        /**
+         * GetTask503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        GetTask503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "read_only" | "storage_full";
         };
         /** Health */
         Health: {
-            /**
-             * @default healthy
-             * @enum {unknown}
-             */
-            status?: "healthy";
-            /**
-             * @default todo-api
-             * @enum {unknown}
-             */
-            service?: "todo-api";
-            /** @default 0.1.0 */
-            version?: string;
+            /** @enum {string} */
+            status: "healthy";
+            /** @enum {string} */
+            service: "todo-api";
+            version: string;
+        };
+        /**
+         * ListTags503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        ListTags503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "read_only" | "storage_full";
+        };
+        /**
+         * ListTasks503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        ListTasks503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "read_only" | "storage_full";
+        };
+        /**
+         * NotAuthenticated
+         * @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.
+         */
+        NotAuthenticated: {
+            detail: string;
+            /** @enum {string} */
+            code: "not_authenticated";
+        };
+        /**
+         * NotJson
+         * @description Send the body as `Content-Type: application/json`.
+         */
+        NotJson: {
+            detail: string;
+            /** @enum {string} */
+            code: "not_json";
+        };
+        /**
+         * NotYourPath
+         * @description Not authorized: the user in the path is not the user of the token.
+         */
+        NotYourPath: {
+            detail: string;
+            /** @enum {string} */
+            code: "not_your_path";
+        };
+        /**
+         * PutTask503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        PutTask503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
         };
         /** Readiness */
         Readiness: {
-            /**
-             * @default ready
-             * @enum {unknown}
-             */
-            status?: "ready";
+            /** @enum {string} */
+            status: "ready";
+        };
+        /**
+         * SlowBody
+         * @description The body did not arrive within ten seconds.
+         */
+        SlowBody: {
+            detail: string;
+            /** @enum {string} */
+            code: "slow_body";
         };
         /**
          * StaleTask
@@ -183,10 +364,18 @@ export interface components {
             current: components["schemas"]["Task"];
             /** @description The fields that were changed since the version in If-Match (the newest of several), even if they were changed back. The other fields are as they were, so a client that changes only those may send its change again for the current version. All fields if the task never had that version. */
             changed: ("completed" | "description" | "due_date" | "priority" | "tags" | "title")[];
-            /** @default The task has another version by now than If-Match names. */
-            detail?: string;
-            /** @default stale_version */
-            code?: string;
+            detail: string;
+            /** @enum {string} */
+            code: "stale_version";
+        };
+        /**
+         * TagWithUsage
+         * @description A tag of at least one task.
+         */
+        TagWithUsage: {
+            name: string;
+            /** @description Number of tasks with this tag. */
+            usage_count: number;
         };
         /**
          * Task
@@ -202,7 +391,7 @@ export interface components {
             title: string;
             description: string | null;
             completed: boolean;
-            /** @enum {unknown} */
+            /** @enum {string} */
             priority: "High" | "Low" | "Medium";
             due_date: string | null;
             /** @description Sorted by code point. */
@@ -216,21 +405,12 @@ export interface components {
             version: number;
         };
         /**
-         * TagWithUsage
-         * @description A tag of at least one task.
-         */
-        TagWithUsage: {
-            name: string;
-            /** @description Number of tasks with this tag. */
-            usage_count: number;
-        };
-        /**
          * TaskCreate
          * @description A new task.
          */
         TaskCreate: {
             /**
-             * @description Surrounding white space is removed and does not count.
+             * @description 1 to 200 characters. Surrounding white space is removed and does not count.
              * @example Buy milk
              */
             title: string;
@@ -240,7 +420,7 @@ export interface components {
             completed?: boolean;
             /**
              * @default Medium
-             * @enum {unknown}
+             * @enum {string}
              */
             priority?: "High" | "Low" | "Medium";
             /** @default null */
@@ -250,6 +430,24 @@ export interface components {
              * @default []
              */
             tags?: string[];
+        };
+        /**
+         * TaskDeleted
+         * @description The task that this Idempotency-Key created was deleted. Use a new key to create another one.
+         */
+        TaskDeleted: {
+            detail: string;
+            /** @enum {string} */
+            code: "task_deleted";
+        };
+        /**
+         * TaskNotFound
+         * @description The task was not found.
+         */
+        TaskNotFound: {
+            detail: string;
+            /** @enum {string} */
+            code: "task_not_found";
         };
         /** TaskPage */
         TaskPage: {
@@ -268,13 +466,13 @@ export interface components {
          */
         TaskPut: {
             /**
-             * @description Surrounding white space is removed and does not count.
+             * @description 1 to 200 characters. Surrounding white space is removed and does not count.
              * @example Buy milk
              */
             title?: string;
             description?: string | null;
             completed?: boolean;
-            /** @enum {unknown} */
+            /** @enum {string} */
             priority?: "High" | "Low" | "Medium";
             due_date?: string | null;
             /** @description Duplicates are removed. */
@@ -307,17 +505,67 @@ export interface components {
          */
         TaskUpdate: {
             /**
-             * @description Surrounding white space is removed and does not count.
+             * @description 1 to 200 characters. Surrounding white space is removed and does not count.
              * @example Buy milk
              */
             title?: string;
             description?: string | null;
             completed?: boolean;
-            /** @enum {unknown} */
+            /** @enum {string} */
             priority?: "High" | "Low" | "Medium";
             due_date?: string | null;
             /** @description Duplicates are removed. */
             tags?: string[];
+        };
+        /**
+         * ToggleTaskCompletion503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        ToggleTaskCompletion503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * TooManyRequests
+         * @description Too many requests. Wait for as long as `Retry-After` says.
+         */
+        TooManyRequests: {
+            detail: string;
+            /** @enum {string} */
+            code: "too_many_requests";
+        };
+        /**
+         * UpdateTask503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        UpdateTask503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * UriTooLong
+         * @description The path and the query are longer than 8 KiB.
+         */
+        UriTooLong: {
+            detail: string;
+            /** @enum {string} */
+            code: "uri_too_long";
         };
         /**
          * ValidationError
@@ -330,17 +578,8 @@ export interface components {
              * @example title: must not be blank (and 2 more errors)
              */
             message: string;
-            /** @default validation_error */
-            code?: string;
-        };
-        /**
-         * FieldError
-         * @description One thing wrong with the input.
-         */
-        FieldError: {
-            loc: (string | number)[];
-            msg: string;
-            type: string;
+            /** @enum {string} */
+            code: "validation_error";
         };
     };
     responses: never;
@@ -379,8 +618,6 @@ export interface operations {
                 priority?: "High" | "Low" | "Medium" | "all";
                 /** @description Names of tags, exactly; repeatable. See `tags_match`. */
                 tags?: string[];
-                /** @description The same as `tags`. */
-                "tags[]"?: string[];
                 /** @description Whether a task needs one of the tags or all of them. */
                 tags_match?: "all" | "any";
                 /** @description Due on this day or later. */
@@ -458,14 +695,14 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
-                     *       "message": "title: this field is required",
+                     *       "message": "page: there is no such parameter",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -490,7 +727,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description Not authorized: the user in the path is not the user of the token. */
@@ -510,7 +747,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description The path and the query are longer than 8 KiB. */
@@ -530,7 +767,7 @@ export interface operations {
                      *       "code": "uri_too_long"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["UriTooLong"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -551,10 +788,18 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -566,13 +811,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["ListTasks503"];
                 };
             };
         };
@@ -663,7 +902,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description Not authorized: the user in the path is not the user of the token. */
@@ -683,7 +922,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description The body did not arrive within ten seconds. */
@@ -703,10 +942,13 @@ export interface operations {
                      *       "code": "slow_body"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["SlowBody"];
                 };
             };
-            /** @description This Idempotency-Key came with another body before. Make up a new one for each task. */
+            /**
+             * @description - `conflict`: Another change came first. Look again, then try again.
+             *     - `idempotency_key_reused`: This Idempotency-Key came with another body before. Make up a new one for each task.
+             */
             409: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -717,13 +959,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "This Idempotency-Key came with another body before. Make up a new one for each task.",
-                     *       "code": "idempotency_key_reused"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["CreateTask409"];
                 };
             };
             /** @description The task that this Idempotency-Key created was deleted. Use a new key to create another one. */
@@ -743,7 +979,7 @@ export interface operations {
                      *       "code": "task_deleted"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TaskDeleted"];
                 };
             };
             /** @description The body is larger than 64 KiB. */
@@ -763,7 +999,7 @@ export interface operations {
                      *       "code": "body_too_large"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["BodyTooLarge"];
                 };
             };
             /** @description Send the body as `Content-Type: application/json`. */
@@ -783,7 +1019,7 @@ export interface operations {
                      *       "code": "not_json"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotJson"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -804,10 +1040,19 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -819,13 +1064,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["CreateTask503"];
                 };
             };
         };
@@ -838,10 +1077,10 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
-                /** @description The `id` of a task. */
-                task_id: string;
                 /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
             };
             cookie?: never;
         };
@@ -893,14 +1132,14 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
-                     *       "message": "title: this field is required",
+                     *       "message": "page: there is no such parameter",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -925,7 +1164,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description Not authorized: the user in the path is not the user of the token. */
@@ -945,7 +1184,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description The task was not found. */
@@ -965,7 +1204,7 @@ export interface operations {
                      *       "code": "task_not_found"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TaskNotFound"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -986,10 +1225,18 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1001,13 +1248,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["GetTask503"];
                 };
             };
         };
@@ -1020,10 +1261,10 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The `id` of a task. */
-                task_id: string;
                 /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
             };
             cookie?: never;
         };
@@ -1065,14 +1306,14 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
-                     *       "message": "title: this field is required",
+                     *       "message": "page: there is no such parameter",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -1097,7 +1338,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description Not authorized: the user in the path is not the user of the token. */
@@ -1117,7 +1358,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description The task was not found. */
@@ -1137,7 +1378,7 @@ export interface operations {
                      *       "code": "task_not_found"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TaskNotFound"];
                 };
             };
             /** @description The body did not arrive within ten seconds. */
@@ -1157,7 +1398,27 @@ export interface operations {
                      *       "code": "slow_body"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["SlowBody"];
+                };
+            };
+            /** @description Another change came first. Look again, then try again. */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Another change came first. Look again, then try again.",
+                     *       "code": "conflict"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Conflict"];
                 };
             };
             /** @description The task has another version by now than If-Match names. */
@@ -1218,7 +1479,7 @@ export interface operations {
                      *       "code": "body_too_large"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["BodyTooLarge"];
                 };
             };
             /** @description Send the body as `Content-Type: application/json`. */
@@ -1238,7 +1499,7 @@ export interface operations {
                      *       "code": "not_json"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotJson"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -1259,10 +1520,19 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1274,13 +1544,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["PutTask503"];
                 };
             };
         };
@@ -1293,10 +1557,10 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The `id` of a task. */
-                task_id: string;
                 /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
             };
             cookie?: never;
         };
@@ -1330,14 +1594,14 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
-                     *       "message": "title: this field is required",
+                     *       "message": "page: there is no such parameter",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -1362,7 +1626,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description Not authorized: the user in the path is not the user of the token. */
@@ -1382,7 +1646,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description The task was not found. */
@@ -1402,7 +1666,27 @@ export interface operations {
                      *       "code": "task_not_found"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TaskNotFound"];
+                };
+            };
+            /** @description Another change came first. Look again, then try again. */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Another change came first. Look again, then try again.",
+                     *       "code": "conflict"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Conflict"];
                 };
             };
             /** @description The task has another version by now than If-Match names. */
@@ -1464,10 +1748,19 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1479,13 +1772,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["DeleteTask503"];
                 };
             };
         };
@@ -1498,10 +1785,10 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The `id` of a task. */
-                task_id: string;
                 /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
             };
             cookie?: never;
         };
@@ -1543,14 +1830,14 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
-                     *       "message": "title: this field is required",
+                     *       "message": "page: there is no such parameter",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -1575,7 +1862,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description Not authorized: the user in the path is not the user of the token. */
@@ -1595,7 +1882,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description The task was not found. */
@@ -1615,7 +1902,7 @@ export interface operations {
                      *       "code": "task_not_found"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TaskNotFound"];
                 };
             };
             /** @description The body did not arrive within ten seconds. */
@@ -1635,7 +1922,27 @@ export interface operations {
                      *       "code": "slow_body"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["SlowBody"];
+                };
+            };
+            /** @description Another change came first. Look again, then try again. */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Another change came first. Look again, then try again.",
+                     *       "code": "conflict"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Conflict"];
                 };
             };
             /** @description The task has another version by now than If-Match names. */
@@ -1696,7 +2003,7 @@ export interface operations {
                      *       "code": "body_too_large"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["BodyTooLarge"];
                 };
             };
             /** @description Send the body as `Content-Type: application/json`. */
@@ -1716,7 +2023,7 @@ export interface operations {
                      *       "code": "not_json"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotJson"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -1737,10 +2044,19 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1752,13 +2068,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["UpdateTask503"];
                 };
             };
         };
@@ -1771,10 +2081,10 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The `id` of a task. */
-                task_id: string;
                 /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
             };
             cookie?: never;
         };
@@ -1816,14 +2126,14 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
-                     *       "message": "title: this field is required",
+                     *       "message": "page: there is no such parameter",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -1848,7 +2158,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description Not authorized: the user in the path is not the user of the token. */
@@ -1868,7 +2178,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description The task was not found. */
@@ -1888,7 +2198,7 @@ export interface operations {
                      *       "code": "task_not_found"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TaskNotFound"];
                 };
             };
             /** @description The body did not arrive within ten seconds. */
@@ -1908,7 +2218,27 @@ export interface operations {
                      *       "code": "slow_body"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["SlowBody"];
+                };
+            };
+            /** @description Another change came first. Look again, then try again. */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Another change came first. Look again, then try again.",
+                     *       "code": "conflict"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Conflict"];
                 };
             };
             /** @description The task has another version by now than If-Match names. */
@@ -1969,7 +2299,7 @@ export interface operations {
                      *       "code": "body_too_large"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["BodyTooLarge"];
                 };
             };
             /** @description Send the body as `Content-Type: application/json`. */
@@ -1989,7 +2319,7 @@ export interface operations {
                      *       "code": "not_json"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotJson"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -2010,10 +2340,19 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -2025,13 +2364,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["ToggleTaskCompletion503"];
                 };
             };
         };
@@ -2083,14 +2416,14 @@ export interface operations {
                      *       "detail": [
                      *         {
                      *           "loc": [
-                     *             "body",
-                     *             "title"
+                     *             "query",
+                     *             "page"
                      *           ],
-                     *           "msg": "This field is required",
-                     *           "type": "missing"
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
                      *         }
                      *       ],
-                     *       "message": "title: this field is required",
+                     *       "message": "page: there is no such parameter",
                      *       "code": "validation_error"
                      *     }
                      */
@@ -2115,7 +2448,7 @@ export interface operations {
                      *       "code": "not_authenticated"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
             /** @description Not authorized: the user in the path is not the user of the token. */
@@ -2135,7 +2468,7 @@ export interface operations {
                      *       "code": "not_your_path"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["NotYourPath"];
                 };
             };
             /** @description The path and the query are longer than 8 KiB. */
@@ -2155,7 +2488,7 @@ export interface operations {
                      *       "code": "uri_too_long"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["UriTooLong"];
                 };
             };
             /** @description Too many requests. Wait for as long as `Retry-After` says. */
@@ -2176,10 +2509,18 @@ export interface operations {
                      *       "code": "too_many_requests"
                      *     }
                      */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["TooManyRequests"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -2191,13 +2532,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["ListTags503"];
                 };
             };
         };
@@ -2221,6 +2556,22 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description The path and the query are longer than 8 KiB. */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The path and the query are longer than 8 KiB.",
+                     *       "code": "uri_too_long"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UriTooLong"];
+                };
+            };
         };
     };
     getReadiness: {
@@ -2242,7 +2593,31 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description The database is not available. Try again shortly. */
+            /** @description The path and the query are longer than 8 KiB. */
+            414: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The path and the query are longer than 8 KiB.",
+                     *       "code": "uri_too_long"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UriTooLong"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `stopping`: This instance is stopping: others serve.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["Retry-After"];
@@ -2250,13 +2625,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "The database is not available. Try again shortly.",
-                     *       "code": "database_unavailable"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["GetReadiness503"];
                 };
             };
         };

@@ -6,7 +6,7 @@ from litestar import Controller, Request, get
 from msgspec import Struct
 
 from todo_api import __version__
-from todo_api.errors import Stopping
+from todo_api.errors import Stopping, Unavailable
 from todo_api.openapi.document import error_responses
 
 
@@ -26,15 +26,21 @@ class HealthController(Controller):
     security = [{}]
     opt = {"any_query": True}
 
-    @get(operation_id="getHealth", summary="Liveness: does not use the database")
+    @get(
+        operation_id="getHealth",
+        summary="Liveness",
+        description="The process answers. It does not use the database.",
+    )
     async def get_health(self) -> Health:
         return Health()
 
     @get(
         "/ready",
         operation_id="getReadiness",
-        summary="Readiness: the database answers and is migrated",
+        summary="Readiness",
+        description="The instance serves requests, and the database answers and is migrated.",
         responses=error_responses(503),
+        opt={"errors": (Unavailable, Stopping)},
     )
     async def get_readiness(self, request: Request[Any, Any, Any]) -> Readiness:
         if request.app.state.drain.begun:

@@ -21,7 +21,6 @@ _PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
 _ANY_TAGS: Final = {
     "type": "string",
     "pattern": r'^(?:\*|(?:W/)?"[!#-~]*"(?:, (?:W/)?"[!#-~]*")*)$',
-    "examples": ['"3"', "*"],
 }
 PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "If-Match": {

@@ -2,19 +2,25 @@
 
 from typing import Final
 
+from litestar.openapi.spec import SecurityScheme
+
 from todo_api.error_bodies import FieldError
 from todo_api.errors import (
     ApiError,
     BodyTooLarge,
+    Conflict,
     DatabaseUnavailable,
     IdempotencyKeyReused,
     InvalidInput,
+    KeysUnavailable,
     NotAuthenticated,
     NotJson,
     NotYourPath,
+    OutcomeUnknown,
     SlowBody,
     TaskNotFound,
     TooManyRequests,
+    Unavailable,
     UriTooLong,
 )
 
@@ -48,9 +54,12 @@ CONDITION_HEADERS: Final[dict[str, dict[int, dict[str, str]]]] = {
     },
 }
 """Request header → status → response headers of operations that take it."""
-OF_BODIES: Final = (408, 413, 415)
-OF_QUERIES: Final = (414,)
-OF_USERS: Final = (429, 503)
+OF_BODIES: Final[tuple[type[ApiError], ...]] = (SlowBody, BodyTooLarge, NotJson)
+OF_QUERIES: Final[tuple[type[ApiError], ...]] = (UriTooLong,)
+OF_USERS: Final[tuple[type[ApiError], ...]] = (TooManyRequests, Unavailable, KeysUnavailable)
+"""Errors of all operations of a kind. A class stands for its subclasses too."""
+OF_CHANGES: Final[tuple[type[ApiError], ...]] = (Conflict, OutcomeUnknown)
+"""Errors of all operations that are not reads, and of no read."""
 EVERYWHERE: Final = {"X-Request-ID": "Identifies the request in the log."}
 LIMIT_HEADERS: Final = {
     "RateLimit-Policy": "Requests allowed at once, and seconds until as many are allowed again.",
@@ -58,14 +67,25 @@ LIMIT_HEADERS: Final = {
     "RateLimit-Remaining": "Requests left of these.",
     "RateLimit-Reset": "Seconds until all are available again.",
 }
-SPACE: Final = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-"""The white space that `str.strip` removes. `\\s` differs between languages."""
+SPACE: Final = r"\s\x1c-\x1f\x85"
+"""The white space that `str.strip` removes. JavaScript's `\\s` does not have these six characters."""
 PATH_PARAMETERS: Final = {
     "user_id": {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"},
         "description": "Better Auth's user id: the `sub` of the token.",
     },
     "task_id": {"schema": {"type": "string", "format": "uuid"}, "description": "The `id` of a task."},
+}
+ETAG_PARAMETERS: Final = ("If-Match", "If-None-Match")
+ETAG_OF_TASK: Final = '"3"'
+ETAG_OF_LIST: Final = '"99aa06d3014798d86001c324468d497f"'
+BEARER: Final = SecurityScheme(
+    type="http", scheme="bearer", bearer_format="JWT", description="A JWT that Better Auth issued."
+)
+TAGS: Final = {
+    "tasks": "The tasks of one user: create, list, search, change, complete, delete.",
+    "tags": "The tags of one user's tasks, with their counts.",
+    "health": "Liveness and readiness, for the platform that runs the service. Without a token.",
 }
 DESCRIPTION: Final = """
 Tasks and tags of many users, strictly separated. Send the JWT that Better Auth issues as `Authorization: Bearer <JWT>`.
@@ -77,12 +97,12 @@ the new copy. If no field of the change is in `changed`, send the change again f
 If a request got no answer, send the same request again.
 
 Every answer has `X-Request-ID`, except 431 and a 400 to a message that is not HTTP. Besides the answers listed with an
-operation these are possible. With the body `Error`: 404 for an unknown path (401 without a token), 405 with `Allow`,
-409 `conflict` if another change came first, 414 for a path and query over 8 KiB, and 500 `internal_error` for a bug in
-the service. With the body `ValidationError`: 400 for a request without exactly one valid `Host`. A body that takes
-longer than ten seconds is 408. Headers over 16 KiB are 431 without a body. An answer lists at most 100 errors; its
-`message` has the first as a text for people and counts all others. `HEAD` works on every path that has `GET`, and
-`OPTIONS` lists the methods of a path in `Allow`. Only answers with an `ETag` may be cached.
+operation these are possible. With the body `{"detail", "code"}`: 404 for an unknown path (401 without a token), 405
+with `Allow`, 414 for a path and query over 8 KiB, and 500 `internal_error` for a bug in the service. With the body
+`ValidationError`: 400 for a request without exactly one valid `Host`. A body that takes longer than ten seconds is 408.
+Headers over 16 KiB are 431 without a body. An answer lists at most 100 errors; its `message` has the first as a text
+for people and counts all others. `HEAD` works on every path that has `GET`, and `OPTIONS` lists the methods of a path
+in `Allow`. Only answers with an `ETag` may be cached.
 
 Browsers may call from the origins that the operator allows. They can read `ETag`, `Location`, `X-Request-ID`,
 `Retry-After` and `RateLimit-*`.

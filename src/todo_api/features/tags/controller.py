@@ -22,7 +22,8 @@ class TagController(Controller):
 
     @get(
         operation_id="listTags",
-        summary="The tags in use, most used first",
+        summary="List the tags in use",
+        description="The most used tags come first, then by name. A tag that no task has is not in the list.",
         response_description="For autocomplete.",
         responses=error_responses(400, 401, 403),
         opt={"query": TagQuery},

@@ -94,6 +94,7 @@ class TaskController(Controller):
     @post(
         operation_id="createTask",
         summary="Create a task",
+        description="Send an `Idempotency-Key`, so that a retry does not create a second task.",
         response_description="Created; `Location` is its path.",
         responses=error_responses(400, 401, 403, 409),
         opt={"headers": ["Idempotency-Key"], "extra_responses": [TaskDeleted()]},
@@ -115,7 +116,8 @@ class TaskController(Controller):
     @get(
         "/{task_id:str}",
         operation_id="getTask",
-        summary="One task",
+        summary="Get a task",
+        description="With `If-None-Match` the answer is 304 if the client has the current version.",
         responses=error_responses(400, 401, 403, 404),
         opt={"headers": ["If-None-Match"]},
     )
@@ -141,7 +143,7 @@ class TaskController(Controller):
     @put(
         "/{task_id:str}",
         operation_id="putTask",
-        summary="Change a task",
+        summary="Change a task with PUT",
         description=_PUT,
         responses=error_responses(400, 401, 403, 404),
         opt={"headers": ["If-Match"], "extra_responses": [STALE]},
@@ -161,6 +163,7 @@ class TaskController(Controller):
         "/{task_id:str}",
         operation_id="deleteTask",
         summary="Delete a task",
+        description="With `If-Match` only the given version is deleted.",
         responses=error_responses(400, 401, 403, 404),
         opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )

@@ -47,9 +47,10 @@ class TaskQuery(Struct, frozen=True, kw_only=True):
     ] = "all"
     priority: Annotated[Literal["all", "High", "Medium", "Low"], Meta(description="Tasks of this priority.")] = "all"
     tags: TagFilter = []
-    more_tags: Annotated[TagFilter, Meta(description="The same as `tags`.")] = field(
+    more_tags: Annotated[TagFilter, Meta(extra_json_schema={"x-undocumented": True})] = field(
         name="tags[]", default_factory=list
     )
+    """The same as `tags`. Not in the OpenAPI document: generators leave out an operation with two such parameters."""
     tags_match: Annotated[
         Literal["any", "all"], Meta(description="Whether a task needs one of the tags or all of them.")
     ] = "any"
