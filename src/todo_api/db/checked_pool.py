@@ -25,7 +25,7 @@ _STATEMENT_SECONDS: Final = 4.0
 _IDLE_SECONDS: Final = 240
 """Below five minutes: Neon then suspends an idle database and closes its connections."""
 _SWEEP_SECONDS: Final = 20
-_TEST_SECONDS: Final = 1.0
+TEST_SECONDS: Final = 1.0
 """For a test query."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.4
 """Seconds between two tries to connect."""
@@ -49,7 +49,7 @@ class CheckedPool:
             arguments["server_settings"] |= {"statement_timeout": limit, "idle_in_transaction_session_timeout": limit}
         self._arguments = arguments
         self.pool = Pool(self._connect, size)
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[object]] = set()
         self.health = DatabaseHealth(self._ping)
 
     def open(self) -> None:
@@ -84,7 +84,7 @@ class CheckedPool:
                 if idle < validate_after:
                     return connection
                 try:
-                    await connection.execute("select", timeout=min(_TEST_SECONDS, deadline - now()))
+                    await connection.execute("select", timeout=min(TEST_SECONDS, deadline - now()))
                 except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
                     _LOG.info("database: an idle connection failed the test query: %s", type(error).__name__)
                     # Connections that were idle for longer would fail too.
@@ -104,36 +104,56 @@ class CheckedPool:
 
     def failed(self, connection: Connection, error: BaseException, *, first: bool = False) -> None:
         """Takes the connection back after an error. `first`: another try follows, as in `Database._fetch`."""
+        if isinstance(error, (TimeoutError, asyncio.CancelledError)) and not connection.is_closed():
+            # The driver sends a cancel request to the server. The client's request does not wait for its effect.
+            self._in_background(self._settle(connection, FIRST_TRY_SECONDS))
+            return
         if isinstance(error, (*LOST, *UNSENT)):
-            if first:
+            if first or isinstance(error, TimeoutError):
                 self.health.mark_unknown()
             else:
                 self.health.failed(error)
         if connection.is_closed():
             self.pool.release(connection)
-        elif isinstance(error, (TimeoutError, asyncio.CancelledError)):
-            # The driver sends a cancel request to the server. The client's request does not wait for its effect.
-            self._in_background(self._settle(connection)).add_done_callback(lambda _: self.pool.release(connection))
         elif isinstance(error, asyncpg.PostgresError) and not isinstance(error, LOST):
             connection.succeeded()
             self.pool.release(connection)
         else:
             self._discard(connection)
 
-    async def _settle(self, connection: Connection) -> None:
-        """Waits until the cancelled statement has ended: the driver delays the next statement until then."""
+    async def still_answers(self, connection: Connection) -> bool:
+        """Takes the connection back after a time-out, and says whether it answered after its statement was cancelled.
+
+        If so, the statement was slow. If not, the connection is lost, and so are those that were idle for longer.
+        """
+        answers = await self._settle(connection, TEST_SECONDS)
+        if not answers:
+            self.pool.close_idle(FIRST_TRY_SECONDS + TEST_SECONDS)
+        return answers
+
+    async def _settle(self, connection: Connection, seconds: float) -> bool:
+        """Waits until the cancelled statement has ended: the driver delays the next statement until then.
+
+        Only the answer to that next statement shows whether the database was slow or the connection is lost.
+        """
         try:
-            await connection.execute("select", timeout=FIRST_TRY_SECONDS)
+            await connection.execute("select", timeout=seconds)
         except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
             _LOG.info(
                 "database: a connection failed after a cancelled statement, so it was closed: %s", type(error).__name__
             )
             connection.terminate()
+            self.health.mark_unknown()
+            return False
         except BaseException:
             connection.terminate()
             raise
         else:
             connection.succeeded()
+            self.health.succeeded()
+            return True
+        finally:
+            self.pool.release(connection)
 
     def _discard(self, connection: Connection) -> None:
         connection.terminate()
@@ -155,7 +175,7 @@ class CheckedPool:
                 tries += 1
                 useless = not retry_connect or _is_permanent(error)
                 if useless or not await pause(tries, deadline, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE):
-                    raise (Busy() if isinstance(from_database(error), Busy) else DatabaseUnavailable()) from error
+                    raise _refused(error) from error
 
     async def _connect(self) -> Connection:
         connection: Connection = await asyncpg.connect(**self._arguments, connection_class=Connection)
@@ -171,31 +191,43 @@ class CheckedPool:
     async def _ping(self) -> None:
         """Sends one test query. It is not sent again after a failure.
 
+        If all connections are in use, it opens one more and closes it: slow statements must not delay readiness.
+
         Raises:
             errors.Unavailable: the database did not answer.
         """
         deadline = now() + REQUEST_SECONDS
+        extra = self.pool.is_full
         try:
-            connection = await self.acquire(deadline, validate_after=math.inf, retry_connect=False)
+            if extra:
+                async with asyncio.timeout_at(deadline):
+                    connection = await self._connect()
+            else:
+                connection = await self.acquire(deadline, validate_after=math.inf, retry_connect=False)
             try:
                 await connection.execute("select", timeout=min(FIRST_TRY_SECONDS, deadline - now()))
-            except BaseException as error:
-                self.failed(connection, error)
+                if extra:
+                    await connection.close(timeout=TEST_SECONDS)
+            except BaseException:
+                connection.terminate()
                 raise
-            self.succeeded(connection)
-        except (*LOST, *UNSENT) as error:
-            raise refusal(error, unknown=False) from error
+            finally:
+                if not extra:
+                    self.pool.release(connection)
+        except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
+            self.health.failed(error)
+            raise _refused(error) from error
+        self.health.succeeded()
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             self.pool.close_idle(_IDLE_SECONDS)
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-        return task
 
 
 def now() -> float:
@@ -208,6 +240,11 @@ def refusal(error: BaseException, *, unknown: bool) -> Unavailable:
     if unknown:
         return OutcomeUnknown()
     return DatabaseTooSlow() if isinstance(error, TimeoutError) else DatabaseUnavailable()
+
+
+def _refused(error: Exception) -> Unavailable:
+    """The error for the client if the server accepts no connection."""
+    return Busy() if isinstance(from_database(error), Busy) else DatabaseUnavailable()
 
 
 def _is_permanent(error: BaseException) -> bool:
