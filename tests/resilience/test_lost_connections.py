@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.support.client import Json, Person
+from tests.support.client import Json, Person, fresh_user
 from tests.support.proxy import Proxy
 from tests.support.service import Service
 from todo_api.db import database as engine
@@ -145,7 +145,9 @@ async def seconds_with_frozen_connections(
     await database.open()
     try:
         tasks = TaskRepository(UserSession(database, person.user_id))
-        await asyncio.gather(*(tasks.get(task_id) for _ in range(8)))
+        # Eight users, since at most four statements of one user are under way.
+        others = [TaskRepository(UserSession(database, fresh_user("bob"))) for _ in range(8)]
+        await asyncio.gather(*(theirs.get(task_id) for theirs in others), return_exceptions=True)
         assert database.connections()[:2] == (8, 8)
         await anyio.to_thread.run_sync(proxy.freeze)
         began = time.monotonic()

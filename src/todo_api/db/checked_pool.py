@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-import ssl
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -11,11 +10,12 @@ import asyncpg
 
 from todo_api.db.backoff import pause
 from todo_api.db.connection import Connection
+from todo_api.db.connection_errors import LOST, UNSENT, is_permanent, refused
 from todo_api.db.pool import Pool, PoolExhausted
 from todo_api.db.readiness import DatabaseHealth
 from todo_api.db.schema import Schema
 from todo_api.db.url import connect_arguments, is_pooler
-from todo_api.errors import Busy, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown, Unavailable, from_database
+from todo_api.errors import Busy, DatabaseUnavailable, Unavailable
 
 REQUEST_SECONDS: Final = 4.6
 """For a statement: waiting for a connection, the statement, and its second try."""
@@ -26,16 +26,10 @@ _STATEMENT_SECONDS: Final = 4.0
 _IDLE_SECONDS: Final = 240
 """Below five minutes: Neon then suspends an idle database and closes its connections."""
 _SWEEP_SECONDS: Final = 20
-_TEST_SECONDS: Final = 1.0
+TEST_SECONDS: Final = 1.0
 """For a test query."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.4
 """Seconds between two tries to connect."""
-LOST: Final = (asyncpg.PostgresConnectionError, OSError)
-"""The connection failed after the statement was sent, so the server may have run it. TimeoutError is an OSError."""
-UNSENT: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""Raised before anything was sent: the connection was closed, or an unread server message was waiting."""
-_PERMANENT_ERRORS: Final = ("28", "3D", "42", "08P01")
-"""SQLSTATEs for which another try to connect is useless: wrong password, database or start-up parameters."""
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -50,7 +44,7 @@ class CheckedPool:
             arguments["server_settings"] |= {"statement_timeout": limit, "idle_in_transaction_session_timeout": limit}
         self._arguments = arguments
         self.pool = Pool(self._connect, size)
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[object]] = set()
         self.health = DatabaseHealth(self._ping)
         self.schema = Schema(self._once)
 
@@ -86,7 +80,7 @@ class CheckedPool:
                 if idle < validate_after:
                     return connection
                 try:
-                    await connection.execute("select", timeout=min(_TEST_SECONDS, deadline - now()))
+                    await connection.execute("select", timeout=min(TEST_SECONDS, deadline - now()))
                 except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
                     _LOG.info("database: an idle connection failed the test query: %s", type(error).__name__)
                     # Connections that were idle for longer would fail too.
@@ -106,16 +100,17 @@ class CheckedPool:
 
     def failed(self, connection: Connection, error: BaseException, *, first: bool = False) -> None:
         """Takes the connection back after an error. `first`: another try follows, as in `Database._fetch`."""
+        if isinstance(error, (TimeoutError, asyncio.CancelledError)) and not connection.is_closed():
+            # The driver sends a cancel request to the server. The client's request does not wait for its effect.
+            self._in_background(self._settle(connection, FIRST_TRY_SECONDS))
+            return
         if isinstance(error, (*LOST, *UNSENT)):
-            if first:
+            if first or isinstance(error, TimeoutError):
                 self.health.mark_unknown()
             else:
                 self.health.failed(error)
         if connection.is_closed():
             self.pool.release(connection)
-        elif isinstance(error, (TimeoutError, asyncio.CancelledError)):
-            # The driver sends a cancel request to the server. The client's request does not wait for its effect.
-            self._in_background(self._settle(connection)).add_done_callback(lambda _: self.pool.release(connection))
         elif isinstance(error, asyncpg.PostgresError) and not isinstance(error, LOST):
             self.schema.failed(error)
             connection.succeeded()
@@ -123,20 +118,39 @@ class CheckedPool:
         else:
             self._discard(connection)
 
-    async def _settle(self, connection: Connection) -> None:
-        """Waits until the cancelled statement has ended: the driver delays the next statement until then."""
+    async def still_answers(self, connection: Connection) -> bool:
+        """Takes the connection back after a time-out, and says whether it answered after its statement was cancelled.
+
+        If so, the statement was slow. If not, the connection is lost, and so are those that were idle for longer.
+        """
+        answers = await self._settle(connection, TEST_SECONDS)
+        if not answers:
+            self.pool.close_idle(FIRST_TRY_SECONDS + TEST_SECONDS)
+        return answers
+
+    async def _settle(self, connection: Connection, seconds: float) -> bool:
+        """Waits until the cancelled statement has ended: the driver delays the next statement until then.
+
+        Only the answer to that next statement shows whether the database was slow or the connection is lost.
+        """
         try:
-            await connection.execute("select", timeout=FIRST_TRY_SECONDS)
+            await connection.execute("select", timeout=seconds)
         except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
             _LOG.info(
                 "database: a connection failed after a cancelled statement, so it was closed: %s", type(error).__name__
             )
             connection.terminate()
+            self.health.mark_unknown()
+            return False
         except BaseException:
             connection.terminate()
             raise
         else:
             connection.succeeded()
+            self.health.succeeded()
+            return True
+        finally:
+            self.pool.release(connection)
 
     def _discard(self, connection: Connection) -> None:
         connection.terminate()
@@ -156,9 +170,9 @@ class CheckedPool:
             except (asyncpg.PostgresError, *UNSENT, OSError) as error:
                 self.health.failed(error, connecting=True)
                 tries += 1
-                useless = not retry_connect or _is_permanent(error)
+                useless = not retry_connect or is_permanent(error)
                 if useless or not await pause(tries, deadline, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE):
-                    raise (Busy() if isinstance(from_database(error), Busy) else DatabaseUnavailable()) from error
+                    raise refused(error) from error
 
     async def _connect(self) -> Connection:
         connection: Connection = await asyncpg.connect(**self._arguments, connection_class=Connection)
@@ -180,21 +194,43 @@ class CheckedPool:
 
         It is not sent again after a failure.
 
+        If all connections are in use, it opens one more and closes it: slow statements must not delay readiness.
+
         Raises:
             errors.Unavailable: the database did not answer.
             asyncpg.PostgresError: the database refused the query.
         """
         deadline = now() + REQUEST_SECONDS
+        extra = self.pool.is_full
         try:
-            connection = await self.acquire(deadline, validate_after=math.inf, retry_connect=False)
-            try:
-                result = await send(connection, min(FIRST_TRY_SECONDS, deadline - now()))
-            except BaseException as error:
-                self.failed(connection, error)
-                raise
-            self.succeeded(connection)
-        except (*LOST, *UNSENT) as error:
-            raise refusal(error, unknown=False) from error
+            if extra:
+                async with asyncio.timeout_at(deadline):
+                    connection = await self._connect()
+            else:
+                connection = await self.acquire(deadline, validate_after=math.inf, retry_connect=False)
+        except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
+            self.health.failed(error)
+            raise refused(error) from error
+        try:
+            result = await send(connection, min(FIRST_TRY_SECONDS, deadline - now()))
+            if extra:
+                await connection.close(timeout=TEST_SECONDS)
+        except asyncpg.SyntaxOrAccessError:
+            self.health.succeeded()
+            raise
+        except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
+            connection.terminate()
+            self.health.failed(error)
+            raise refused(error) from error
+        except BaseException:
+            connection.terminate()
+            raise
+        finally:
+            if extra:
+                connection.terminate()
+            else:
+                self.pool.release(connection)
+        self.health.succeeded()
         return result
 
     async def _begin(self) -> None:
@@ -206,26 +242,12 @@ class CheckedPool:
             await asyncio.sleep(_SWEEP_SECONDS)
             self.pool.close_idle(_IDLE_SECONDS)
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-        return task
 
 
 def now() -> float:
     """The loop's time, in seconds, as in every `deadline`."""
     return asyncio.get_running_loop().time()
-
-
-def refusal(error: BaseException, *, unknown: bool) -> Unavailable:
-    """The error for the client after a lost connection. `unknown`: a write may have happened."""
-    if unknown:
-        return OutcomeUnknown()
-    return DatabaseTooSlow() if isinstance(error, TimeoutError) else DatabaseUnavailable()
-
-
-def _is_permanent(error: BaseException) -> bool:
-    if isinstance(error, ssl.SSLCertVerificationError | asyncpg.ClientConfigurationError):
-        return True
-    return str(getattr(error, "sqlstate", "")).startswith(_PERMANENT_ERRORS)

@@ -7,13 +7,17 @@ from typing import Any, Final
 
 import asyncpg
 
-from todo_api.db.checked_pool import FIRST_TRY_SECONDS, LOST, REQUEST_SECONDS, UNSENT, CheckedPool, now, refusal
+from todo_api.db.checked_pool import FIRST_TRY_SECONDS, REQUEST_SECONDS, TEST_SECONDS, CheckedPool, now
+from todo_api.db.connection_errors import LOST, UNSENT, refusal
+from todo_api.db.fair_semaphore import FairSemaphore
 from todo_api.db.statement import Statement
-from todo_api.errors import DatabaseUnavailable, OutcomeUnknown, Unavailable
+from todo_api.errors import Busy, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown, Unavailable
 from todo_api.observability.context import count_event
 
 _LEAST_SECONDS: Final = 0.2
 """A statement is not sent with less time left: an error before sending is certain, a time-out afterwards is not."""
+_TURN_SECONDS: Final = 3.4
+"""For waiting until fewer statements of the same user are under way. The statement has the rest of the time."""
 _TRUSTED_SECONDS: Final = 15
 """A connection that answered within these seconds gets no test query before a statement that cannot be repeated."""
 _JUST_NOW_SECONDS: Final = 1.0
@@ -25,15 +29,17 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class Database:
-    """Each statement commits by itself and is one round trip.
+    """Each statement commits by itself and is one round trip. At most four of a user (`me`) are under way at once.
 
     Raises, in all methods:
+        errors.Busy: the user's other statements took too long.
         errors.Unavailable: the database cannot be reached, or the connection was lost.
         asyncpg.PostgresError: the database refused the statement.
     """
 
     def __init__(self, url: str, *, pool_size: int, max_overflow: int) -> None:
         self._connections = CheckedPool(url, pool_size + max_overflow)
+        self._turns = FairSemaphore(pool_size + max_overflow)
         self.health = self._connections.health
         self.schema = self._connections.schema
 
@@ -51,6 +57,24 @@ class Database:
     async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[asyncpg.Record]:
         """Returns the rows of one statement."""
         deadline = now() + REQUEST_SECONDS
+        user = values.get("me", "")
+        if not self._turns.acquire_at_once(user):
+            await self._wait_for_turn(user)
+        try:
+            return await self._fetch_safely(statement, values, deadline)
+        finally:
+            self._turns.release(user)
+
+    async def _wait_for_turn(self, user: str) -> None:
+        try:
+            await self._turns.acquire(user, now() + _TURN_SECONDS)
+        except TimeoutError as error:
+            raise (DatabaseUnavailable if self.health.is_down else Busy) from error
+
+    async def _fetch_safely(
+        self, statement: Statement, values: Mapping[str, Any], deadline: float
+    ) -> list[asyncpg.Record]:
+        """Sends the statement again if its connection was lost and a second execution does no harm."""
         sent = False
         try:
             return await self._fetch(statement, values, deadline, first=statement.repeatable)
@@ -62,6 +86,8 @@ class Database:
         except LOST as error:
             if not statement.repeatable:
                 raise OutcomeUnknown from error
+            if deadline - now() < _LEAST_SECONDS:
+                raise refusal(error, unknown=statement.writes) from error
             sent = True
             _LOG.info("database: connection lost, second try after %s", type(error).__name__)
             count_event("retry", type(error).__name__)
@@ -80,7 +106,12 @@ class Database:
     async def _fetch(
         self, statement: Statement, values: Mapping[str, Any], deadline: float, *, first: bool
     ) -> list[asyncpg.Record]:
-        """`first`: a second try may follow, so this one checks less and waits for a shorter time."""
+        """`first`: a second try may follow, so this one checks less and waits for a shorter time.
+
+        Raises:
+            DatabaseTooSlow: a read was cancelled in the first try, and its connection still answers. A slow read is not
+                sent again, since that would double the work. A create is: only its second try shows what it did.
+        """
         # The second try skips the test query only for connections that answered since the first try began.
         trusted = FIRST_TRY_SECONDS if statement.repeatable else _TRUSTED_SECONDS
         connection = await self._connections.acquire(
@@ -90,12 +121,17 @@ class Database:
         )
         try:
             limit = deadline - now()
+            retries = first and (statement.writes or limit > FIRST_TRY_SECONDS + TEST_SECONDS)
             rows: list[asyncpg.Record] = await connection.fetch(
                 statement.sql,
                 *[values[name] for name in statement.names],
-                timeout=min(limit, FIRST_TRY_SECONDS) if first else limit,
+                timeout=min(limit, FIRST_TRY_SECONDS) if retries else limit,
             )
         except BaseException as error:
+            if retries and isinstance(error, TimeoutError) and not statement.writes:
+                if await self._connections.still_answers(connection):
+                    raise DatabaseTooSlow from error
+                raise
             self._connections.failed(connection, error, first=first)
             raise
         self._connections.succeeded(connection)
@@ -106,6 +142,17 @@ class Database:
     ) -> list[asyncpg.Record]:
         """Returns the rows of `statement`, run after `lock` in the same transaction: for a contended row."""
         deadline = now() + REQUEST_SECONDS
+        user = values.get("me", "")
+        if not self._turns.acquire_at_once(user):
+            await self._wait_for_turn(user)
+        try:
+            return await self._fetch_locked(lock, statement, values, deadline)
+        finally:
+            self._turns.release(user)
+
+    async def _fetch_locked(
+        self, lock: Statement, statement: Statement, values: Mapping[str, Any], deadline: float
+    ) -> list[asyncpg.Record]:
         committing = False
         try:
             connection = await self._connections.acquire(deadline - _LEAST_SECONDS, validate_after=_TRUSTED_SECONDS)

@@ -41,6 +41,11 @@ class Pool:
     def idle(self) -> int:
         return len(self._idle)
 
+    @property
+    def is_full(self) -> bool:
+        """All connections are in use, and no other may be opened."""
+        return not self._idle and self._slots >= self.size
+
     async def acquire(self, deadline: float) -> Connection:
         """Returns a connection, which the caller gives back with `release`. The server may have closed it meanwhile.
 

@@ -19,7 +19,8 @@ _LOG: Final = logging.getLogger(__name__)
 class DatabaseHealth:
     """Readiness reuses the result of the last statement, so probes do not wake a suspended Neon database.
 
-    The result is unknown after a failure, and after an idle connection was closed by the other side.
+    The result is unknown after a failure, and after an idle connection was closed by the other side. A statement that
+    took too long is not a failure if its connection still answers.
     """
 
     def __init__(self, ping: Callable[[], Awaitable[None]]) -> None:
@@ -28,6 +29,11 @@ class DatabaseHealth:
         self._down = False
         self._checked_at = -_CACHE_SECONDS
         self._checking = asyncio.Lock()
+
+    @property
+    def is_down(self) -> bool:
+        """The last connection or test query failed."""
+        return self._down
 
     def succeeded(self) -> None:
         """A statement was answered."""

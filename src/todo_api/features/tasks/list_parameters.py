@@ -1,7 +1,7 @@
 """The query parameters of the list of tasks."""
 
 from datetime import date
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import force_setattr
@@ -11,6 +11,9 @@ from todo_api.errors import InvalidInput
 from todo_api.features.tasks.fields import NO_NUL, TagName
 
 SortBy = Literal["created_at", "updated_at", "title", "due_date", "priority"]
+
+MAX_WORD: Final = 200
+"""Characters of a searched word after folding, which makes up to 18 of one."""
 
 TagFilter = Annotated[
     list[TagName], Meta(max_length=20, description="Names of tags, exactly; repeatable. See `tags_match`.")
@@ -39,7 +42,7 @@ class TaskQuery(Struct, frozen=True, kw_only=True):
             pattern=NO_NUL,
             description="Every word must be found in the title or the description, in any order, without regard to "
             "case: as a part of the text or, a word of letters and digits, by its English stem (`grocery` finds "
-            "Groceries). No character is special.",
+            f"Groceries). No character is special. A word has at most {MAX_WORD} characters, counted after folding.",
         ),
     ] = ""
     status: Annotated[

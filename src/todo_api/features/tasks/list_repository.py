@@ -13,11 +13,16 @@ from todo_api.error_bodies import FieldError
 from todo_api.errors import InvalidInput
 from todo_api.features.tasks.columns import PRIORITY_NUMBER
 from todo_api.features.tasks.fields import NO_NUL, Instant
-from todo_api.features.tasks.list_parameters import SortBy, TaskQuery
-from todo_api.features.tasks.list_statements import WORDS, Filter, Shape, Start, statement
+from todo_api.features.tasks.list_parameters import MAX_WORD, SortBy, TaskQuery
+from todo_api.features.tasks.list_statements import LONG_WORD, WORDS, Filter, Shape, Start, statement
 from todo_api.features.tasks.structs import Task, TaskPage
 from todo_api.http.cursor import InvalidCursor, Position, decode, encode
 
+_PLAIN_REGEX: Final = "***="
+"""The rest of the regular expression has no special characters.
+
+https://www.postgresql.org/docs/current/functions-matching.html#POSIX-METASYNTAX
+"""
 _FoldedTitle = Annotated[str, Meta(max_length=FOLDED_TITLE_CHARACTERS, pattern=NO_NUL)]
 _PriorityNumber = Annotated[int, Meta(ge=1, le=len(PRIORITY_NUMBER))]
 _DECODERS: Final[dict[SortBy, msgspec.msgpack.Decoder[Any]]] = {
@@ -52,8 +57,27 @@ class TaskList(OwnedRepository):
 
 
 def _words(search: str) -> list[str]:
-    """The words of a search. The longest is first, since it is the rarest and fastest to search for."""
-    return sorted(set(fold(search).split()), key=lambda word: (-len(word), word))
+    """The folded words of a search. The longest is first, since it is the rarest and fastest to search for.
+
+    Raises:
+        InvalidInput: folding made a word longer than `MAX_WORD`, so that to search for it would take too long.
+    """
+    words = sorted(set(fold(search).split()), key=lambda word: (-len(word), word))
+    if words and len(words[0]) > MAX_WORD:
+        message = f"A word has at most {MAX_WORD} characters after case folding and NFKC: search for a part of it"
+        raise InvalidInput([FieldError(["query", "search"], message, "string_too_long")])
+    return words
+
+
+def _by_length(words: list[str]) -> tuple[list[str], list[str]]:
+    """The words that are longer than `LONG_WORD`, and the others."""
+    first = next((at for at, word in enumerate(words) if len(word) <= LONG_WORD), len(words))
+    return words[:first], words[first:]
+
+
+def _stems(words: list[str]) -> list[str]:
+    """A word with punctuation is searched for as it is. It has no stem."""
+    return [word if word.isalnum() else "" for word in words]
 
 
 def _identity(me: str, query: TaskQuery, words: list[str]) -> bytes:
@@ -93,8 +117,11 @@ def _shape(query: TaskQuery, words: list[str], position: Position | None) -> Sha
         filters.append("any_tag" if query.tags_match == "any" else "all_tags")
     if query.due_from is not UNSET or query.due_to is not UNSET:
         filters.append("due")
-    if words:
-        filters += ["search", "more_words"] if len(words) > WORDS else ["search"]
+    long, short = _by_length(words)
+    if long:
+        filters.append("long_words")
+    if short:
+        filters += ["search", "more_words"] if len(short) > WORDS else ["search"]
     start: Start = "offset" if query.offset else "first"
     if position is not None:
         start = "after" if position.key is not None else "after_undated"
@@ -109,9 +136,9 @@ def _shape(query: TaskQuery, words: list[str], position: Position | None) -> Sha
 
 def _values(query: TaskQuery, words: list[str], position: Position | None) -> dict[str, Any]:
     """Values for all parameters of all shapes. One row more than the page has shows whether there is a next page."""
-    padded = words + [""] * WORDS
-    # A word with punctuation is searched for as it is. It has no stem.
-    stems = [word if word.isalnum() else "" for word in padded]
+    long, short = _by_length(words)
+    padded = short + [""] * WORDS
+    stems = _stems(padded)
     return {
         "limit": query.limit + 1,
         "offset": query.offset,
@@ -123,8 +150,10 @@ def _values(query: TaskQuery, words: list[str], position: Position | None) -> di
         "due_to": date.max if query.due_to is UNSET else query.due_to,
         **{f"word{number}": padded[number] for number in range(WORDS)},
         **{f"stem{number}": stems[number] for number in range(WORDS)},
-        "more_words": words[WORDS:],
-        "more_stems": stems[WORDS : len(words)],
+        "more_words": short[WORDS:],
+        "more_stems": stems[WORDS : len(short)],
+        "long_words": [_PLAIN_REGEX + word for word in long],
+        "long_stems": _stems(long),
         "after_key": position.key if position else None,
         "after_id": position.id if position else None,
     }

@@ -5,6 +5,7 @@ counted anyway, its matches are materialized once, and the page is taken from th
 See docs/decisions/0031-list-queries-and-indexes.md.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -38,11 +39,15 @@ from todo_api.features.tasks.columns import tags_of, task_columns
 from todo_api.features.tasks.list_parameters import SortBy
 
 WORDS: Final = 4
-"""So many words of a search have parameters of their own. Further words are checked in the rows that match these."""
-Filter = Literal["pending", "completed", "priority", "any_tag", "all_tags", "due", "search", "more_words"]
+"""So many short words of a search have parameters of their own. Further ones are checked in the rows that match these.
+"""
+LONG_WORD: Final = 64
+"""Characters. A longer word is searched for by a regular expression, whose worst case is better: `strpos` compares up
+to all characters of the word at each position (docs/decisions/0110-statements-of-one-user.md)."""
+Filter = Literal["pending", "completed", "priority", "any_tag", "all_tags", "due", "search", "more_words", "long_words"]
 Start = Literal["first", "offset", "after", "after_undated"]
 _INDEXED: Final[frozenset[Filter]] = frozenset({"any_tag", "all_tags", "due"})
-_NARROW: Final[frozenset[Filter]] = _INDEXED | {"search"}
+_NARROW: Final[frozenset[Filter]] = _INDEXED | {"search", "long_words"}
 
 _ZERO: Final[ColumnElement[Any]] = literal_column("0")
 _ONE: Final[ColumnElement[Any]] = literal_column("1")
@@ -89,6 +94,14 @@ def _contains(word: ColumnElement[Any], stem: ColumnElement[Any]) -> ColumnEleme
     )
 
 
+def _matches(pattern: ColumnElement[Any], stem: ColumnElement[Any]) -> ColumnElement[bool]:
+    return or_(
+        TASKS.c.title_folded.regexp_match(pattern),
+        TASKS.c.description_folded.regexp_match(pattern),
+        TASKS.c.stems.bool_op("@@")(stem),
+    )
+
+
 def _words() -> ColumnElement[bool]:
     """All words are found. An unused parameter is the empty string, which is found in every task."""
     names = [(f"word{number}", f"stem{number}") for number in range(WORDS)]
@@ -96,10 +109,13 @@ def _words() -> ColumnElement[bool]:
     return and_(*(_contains(word, once(func.plainto_tsquery(_ENGLISH, stem))) for word, stem in words))
 
 
-def _more_words() -> ColumnElement[bool]:
-    words, stems = (bindparam(name, type_=ARRAY(Text)) for name in ("more_words", "more_stems"))
-    more = func.unnest(words, stems).table_valued("word", "stem").render_derived(name="more")
-    missing = ~_contains(more.c.word, func.plainto_tsquery(_ENGLISH, more.c.stem))
+def _each_of(words_name: str, stems_name: str, found: Callable[..., ColumnElement[bool]]) -> ColumnElement[bool]:
+    """All words of an array are found. Their stems are parsed once for the statement, not once for each row."""
+    words, stems = (bindparam(name, type_=ARRAY(Text)) for name in (words_name, stems_name))
+    pairs = func.unnest(words, stems).table_valued("word", "stem").render_derived(name="pairs")
+    parsed = select_from(pairs, pairs.c.word, func.plainto_tsquery(_ENGLISH, pairs.c.stem).label("stem"))
+    more = parsed.cte(words_name).prefix_with("materialized")
+    missing = ~found(more.c.word, more.c.stem)
     return ~exists(select_from(more, _ONE).where(missing).correlate(TASKS))
 
 
@@ -115,7 +131,8 @@ _CONDITIONS: Final[dict[Filter, ColumnElement[bool]]] = {
     "all_tags": TASKS.c.id.in_(_HAS_ALL),
     "due": TASKS.c.due_date.between(bindparam("due_from", type_=Date), bindparam("due_to", type_=Date)),
     "search": _words(),
-    "more_words": _more_words(),
+    "more_words": _each_of("more_words", "more_stems", _contains),
+    "long_words": _each_of("long_words", "long_stems", _matches),
 }
 
 
