@@ -186,13 +186,10 @@ class CheckedPool:
         return connection
 
     async def _ping(self) -> None:
-        """Sends one test query, as a simple query."""
         await self._once(lambda connection, seconds: connection.execute("select", timeout=seconds))
 
     async def _once[T](self, send: Callable[[Connection, float], Awaitable[T]]) -> T:
-        """Returns the result of a query of our own, which `send` sends with a time-out in seconds.
-
-        It is not sent again after a failure.
+        """Returns the result of a query of our own, which `send` sends with a time-out in seconds, once.
 
         If all connections are in use, it opens one more and closes it: slow statements must not delay readiness.
 
