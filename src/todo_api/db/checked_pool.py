@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-import ssl
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -11,10 +10,11 @@ import asyncpg
 
 from todo_api.db.backoff import pause
 from todo_api.db.connection import Connection
+from todo_api.db.failures import LOST, UNSENT, is_permanent, refused
 from todo_api.db.pool import Pool, PoolExhausted
 from todo_api.db.readiness import DatabaseHealth
 from todo_api.db.url import connect_arguments, is_pooler
-from todo_api.errors import Busy, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown, Unavailable, from_database
+from todo_api.errors import Busy, DatabaseUnavailable, Unavailable
 
 REQUEST_SECONDS: Final = 4.6
 """For a statement: waiting for a connection, the statement, and its second try."""
@@ -29,12 +29,6 @@ TEST_SECONDS: Final = 1.0
 """For a test query."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.4
 """Seconds between two tries to connect."""
-LOST: Final = (asyncpg.PostgresConnectionError, OSError)
-"""The connection failed after the statement was sent, so the server may have run it. TimeoutError is an OSError."""
-UNSENT: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""Raised before anything was sent: the connection was closed, or an unread server message was waiting."""
-_PERMANENT_ERRORS: Final = ("28", "3D", "42", "08P01")
-"""SQLSTATEs for which another try to connect is useless: wrong password, database or start-up parameters."""
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -173,9 +167,9 @@ class CheckedPool:
             except (asyncpg.PostgresError, *UNSENT, OSError) as error:
                 self.health.failed(error, connecting=True)
                 tries += 1
-                useless = not retry_connect or _is_permanent(error)
+                useless = not retry_connect or is_permanent(error)
                 if useless or not await pause(tries, deadline, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE):
-                    raise _refused(error) from error
+                    raise refused(error) from error
 
     async def _connect(self) -> Connection:
         connection: Connection = await asyncpg.connect(**self._arguments, connection_class=Connection)
@@ -216,7 +210,7 @@ class CheckedPool:
                     self.pool.release(connection)
         except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
             self.health.failed(error)
-            raise _refused(error) from error
+            raise refused(error) from error
         self.health.succeeded()
 
     async def _sweep(self) -> None:
@@ -233,21 +227,3 @@ class CheckedPool:
 def now() -> float:
     """The loop's time, in seconds, as in every `deadline`."""
     return asyncio.get_running_loop().time()
-
-
-def refusal(error: BaseException, *, unknown: bool) -> Unavailable:
-    """The error for the client after a lost connection. `unknown`: a write may have happened."""
-    if unknown:
-        return OutcomeUnknown()
-    return DatabaseTooSlow() if isinstance(error, TimeoutError) else DatabaseUnavailable()
-
-
-def _refused(error: Exception) -> Unavailable:
-    """The error for the client if the server accepts no connection."""
-    return Busy() if isinstance(from_database(error), Busy) else DatabaseUnavailable()
-
-
-def _is_permanent(error: BaseException) -> bool:
-    if isinstance(error, ssl.SSLCertVerificationError | asyncpg.ClientConfigurationError):
-        return True
-    return str(getattr(error, "sqlstate", "")).startswith(_PERMANENT_ERRORS)
