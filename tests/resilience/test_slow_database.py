@@ -14,8 +14,6 @@ from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
 from todo_api.errors import DatabaseTooSlow
 
-_ASLEEP = Statement(text("select pg_sleep(60), cast(:me as text)"))
-
 
 @asynccontextmanager
 async def opened(url: str, size: int) -> AsyncIterator[Database]:
@@ -50,9 +48,11 @@ def test_a_slow_read_is_cancelled_and_not_sent_again(database_url: str) -> None:
 
 
 def test_readiness_does_not_wait_for_slow_statements_that_use_all_connections(database_url: str) -> None:
+    asleep = Statement(text("select pg_sleep(60), cast(:me as text)"))
+
     async def story() -> None:
         async with opened(database_url, 2) as database:
-            statements = [asyncio.create_task(database.fetch(_ASLEEP, {"me": user})) for user in ("ann", "bob")]
+            statements = [asyncio.create_task(database.fetch(asleep, {"me": user})) for user in ("ann", "bob")]
             while database.connections()[:2] != (2, 0):  # noqa: ASYNC110 - the pool sets no event
                 await asyncio.sleep(0.01)
             database.health.mark_unknown()

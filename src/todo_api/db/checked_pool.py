@@ -10,7 +10,7 @@ import asyncpg
 
 from todo_api.db.backoff import pause
 from todo_api.db.connection import Connection
-from todo_api.db.connection_errors import LOST, UNSENT, is_permanent, refused
+from todo_api.db.failures import LOST, UNSENT, is_permanent, refused
 from todo_api.db.pool import Pool, PoolExhausted
 from todo_api.db.readiness import DatabaseHealth
 from todo_api.db.schema import Schema

@@ -1,4 +1,4 @@
-"""The errors of the driver that concern the connection, and what they mean for the client."""
+"""Failures of a connection: whether a statement was sent, whether another try helps, and the error for the client."""
 
 import ssl
 from typing import Final
