@@ -166,7 +166,7 @@ CASES: list[Case] = [
     Case("paths", "a space", request(b"GET", TASKS + b"/a b"), (400,)),
     Case("paths", "an absolute target", request(b"GET", b"http://elsewhere.example" + TASKS), (200,)),
     Case("methods", "TRACE", request(b"TRACE"), (405,)),
-    Case("methods", "CONNECT", request(b"CONNECT", b"elsewhere.example:443"), (404,)),
+    Case("methods", "CONNECT", request(b"CONNECT", b"elsewhere.example:443"), (405,)),
     Case("methods", "an unknown method", request(b"BREW"), (405,)),
     Case("methods", "get", request(b"get"), (405,)),
     Case("methods", "a method of 100 letters", request(b"A" * 100), (405,)),

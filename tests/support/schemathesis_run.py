@@ -27,6 +27,12 @@ expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 414, 415, 422, 428,
 include-name = "GET /api/{{user_id}}/tasks"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", 400, 401, 403, 404, 429, "5xx"]
+
+# A schema cannot say that `id` and `user_id` of the body are those of the path.
+[[operations]]
+include-name = "PUT /api/{{user_id}}/tasks/{{task_id}}"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "3xx", 400, 401, 403, 404, 409, 412, 429, "5xx"]
 """
 _ROOT = Path(__file__).parents[2]
 _ENVIRONMENT = {

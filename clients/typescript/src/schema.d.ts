@@ -610,7 +610,7 @@ export interface operations {
     listTasks: {
         parameters: {
             query?: {
-                /** @description Every word must be found in the title or the description, in any order, without regard to case: as a part of the text or, a word of letters and digits, by its English stem (`grocery` finds Groceries). No character is special. */
+                /** @description Every word must be found in the title or the description, in any order, without regard to case: as a part of the text or, a word of letters and digits, by its English stem (`grocery` finds Groceries). No character is special. A word has at most 200 characters, counted after folding. */
                 search?: string;
                 /** @description Tasks that are still to do, that are done, or both. */
                 status?: "all" | "completed" | "pending";

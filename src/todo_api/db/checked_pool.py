@@ -15,7 +15,7 @@ from todo_api.db.pool import Pool, PoolExhausted
 from todo_api.db.readiness import DatabaseHealth
 from todo_api.db.schema import Schema
 from todo_api.db.url import connect_arguments, is_pooler
-from todo_api.errors import Busy, DatabaseUnavailable, Unavailable
+from todo_api.errors import Busy
 
 REQUEST_SECONDS: Final = 4.6
 """For a statement: waiting for a connection, the statement, and its second try."""
@@ -159,15 +159,16 @@ class CheckedPool:
     async def _acquire(self, deadline: float, *, retry_connect: bool) -> Connection:
         """Takes a connection from the pool. While the server cannot be reached, tries again until `deadline`."""
         tries = 0
+        last: Exception | None = None
         while True:
             try:
                 return await self.pool.acquire(deadline)
             except TimeoutError as error:
                 full = isinstance(error, PoolExhausted)
-                refusal: Unavailable = Busy() if full else DatabaseUnavailable()
                 self.health.failed(error, connecting=True, full=full)
-                raise refusal from error
+                raise (Busy() if full else refused(last or error)) from error
             except (asyncpg.PostgresError, *UNSENT, OSError) as error:
+                last = error
                 self.health.failed(error, connecting=True)
                 tries += 1
                 useless = not retry_connect or is_permanent(error)

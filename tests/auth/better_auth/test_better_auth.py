@@ -98,7 +98,7 @@ def test_every_operation_with_the_typed_client_and_a_server_action(deployment: D
         "acted": "From the server",
         "replayed": ["true", True],
         "kept": [2, "From one device", ["title"]],
-        "form": {"fields": {"title": "Must not be blank"}, "message": "title: Must not be blank"},
+        "form": {"fields": {"title": "Must not be blank"}, "message": "title: must not be blank"},
     }
 
 
