@@ -224,10 +224,7 @@ class CheckedPool:
             connection.terminate()
             raise
         finally:
-            if extra:
-                connection.terminate()
-            else:
-                self.pool.release(connection)
+            connection.terminate() if extra else self.pool.release(connection)
         self.health.succeeded()
         return result
 
