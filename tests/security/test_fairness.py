@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Self
+from uuid import uuid4
 
 import anyio
 import asyncpg
@@ -18,7 +19,8 @@ from tests.support.service import Service, running
 from todo_api.db.fair_semaphore import MOST_OF_ONE_USER
 from todo_api.db.url import connect_arguments
 
-NAME = "fairness"
+NAME = f"fairness_{uuid4().hex}"
+"""Of the connections of this test process: others use the same PostgreSQL at the same time."""
 _BLOCKED = "select pid from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock' order by pid"
 
 
