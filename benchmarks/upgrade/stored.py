@@ -1,0 +1,87 @@
+"""What the database has after the run, compared with the ledger."""
+
+from collections import Counter, defaultdict
+from typing import Any, Final
+
+import asyncpg
+
+from benchmarks.upgrade.ledger import Ledger, Write, content
+from todo_api.features.tasks.columns import PRIORITIES
+
+_TASKS: Final = """
+    select id::text, title, description, completed_at is not null as completed, priority, due_date::text, version,
+        array(select tag from task_tags l where l.user_id = t.user_id and l.task_id = t.id order by tag) as tags
+    from tasks t where user_id = any($1)
+"""
+_OTHERS: Final = """
+    select count(*) || ' ' || sum(hashtextextended(concat_ws('|', user_id, id, title, description, priority, due_date,
+        completed_at, created_at, updated_at, version, field_versions, title_folded, description_folded), 0))
+    from tasks where user_id <> all($1)
+"""
+_LINKS: Final = """
+    select count(*) || ' ' || sum(hashtextextended(concat_ws('|', user_id, task_id, tag), 0))
+    from task_tags where user_id <> all($1)
+"""
+_LOG: Final = "select revision, task_id::text, op, version from changes where user_id = $1 order by revision"
+_HEAD: Final = "select revision from heads where user_id = $1"
+_REVISIONS: Final = "select id::text, revision from tasks where user_id = $1"
+
+
+async def untouched(connection: asyncpg.Connection, users: list[str]) -> str:
+    """A fingerprint of the tasks and tags of all users except `users`."""
+    return " ".join([await connection.fetchval(sql, users) for sql in (_OTHERS, _LINKS)])
+
+
+async def compare_tasks(connection: asyncpg.Connection, ledger: Ledger, users: list[str]) -> int:
+    """Counts what is wrong in the ledger. Returns the number of tasks that these users have."""
+    expected = ledger.tasks()
+    rows = {row["id"]: dict(row) for row in await connection.fetch(_TASKS, users)}
+    for task_id, row in rows.items():
+        row["priority"] = PRIORITIES[row["priority"] - 1]
+        task = expected.pop(task_id, None)
+        if ledger.expect(task is not None, "a task is stored that was deleted, or that nobody created") and task:
+            same = content(row) == content(task) and row["version"] == task["version"]
+            ledger.expect(same, "a stored task is not as the last write answered")
+    ledger.expect(not expected, "an acknowledged task is not stored")
+    return len(rows)
+
+
+async def compare_log(connection: asyncpg.Connection, ledger: Ledger, users: list[str], new: str) -> Counter[str]:
+    """Counts what is wrong in the ledger. Returns the numbers of writes that are in the log, and are not, by replica.
+
+    `new`: the replica whose writes must be in the log. Those of other replicas must not be there.
+    """
+    counts: Counter[str] = Counter()
+    by_user: dict[str, list[Write]] = defaultdict(list)
+    for write in ledger.writes:
+        by_user[write.user].append(write)
+    for user in users:
+        entries = await connection.fetch(_LOG, user)
+        revisions = [entry["revision"] for entry in entries]
+        head = await connection.fetchval(_HEAD, user)
+        ledger.expect(revisions == list(range(1, len(revisions) + 1)), "the log has a gap")
+        ledger.expect((head or 0) == len(revisions), "the head is not the number of entries")
+        logged = {entry["revision"]: entry for entry in entries}
+        newest: dict[str, int] = {}
+        for write in by_user[user]:
+            replica = write.answer.replica
+            if replica != new:
+                ledger.expect(write.change_id is None, "an answer of the old version has a Change-Id")
+                counts[f"{replica}, not in the log"] += 1
+                continue
+            entry = logged.pop(write.change_id or 0, None)
+            if not ledger.expect(entry is not None, "a write of the new version is not in the log"):
+                continue
+            counts[f"{replica}, in the log"] += 1
+            ledger.expect(_same(write, entry), "an entry of the log is not about its write")
+            newest[write.task_id] = max(newest.get(write.task_id, 0), write.change_id or 0)
+        ledger.expect(not logged, "the log has an entry without an acknowledged write")
+        stored = {row["id"]: row["revision"] for row in await connection.fetch(_REVISIONS, user)}
+        true = all(revision == newest.get(task_id, 0) for task_id, revision in stored.items())
+        ledger.expect(true, "the revision of a task is not that of its last logged write")
+    return counts
+
+
+def _same(write: Write, entry: Any) -> bool:
+    version = write.task["version"] if write.task else entry["version"]
+    return (entry["task_id"], entry["version"]) == (write.task_id, version)
