@@ -19,13 +19,15 @@ from tests.architecture.test_functions import FUNCTIONS, built_in, complaints
 from tests.architecture.test_migrations import empty
 from todo_api.db.functions import SCHEMA
 from todo_api.db.migrations import upgrade
+from todo_api.db.statement import FunctionCall
 from todo_api.db.url import connect_arguments
 
 __all__ = ["built_in", "empty"]
 
 PAGE: Final = (ROOT / "docs/write-functions.md").read_text()
 (EXAMPLE,) = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
-CALL: Final = re.findall(r"`(select \* from \w+\.move_task\(.*?\))`", PAGE)[0]
+(CALLED,) = re.findall(r"FunctionCall\((.*?)\)", PAGE)
+CALL: Final = FunctionCall(*re.findall(r'"(\w+)"', CALLED))
 CREATE: Final = f"select * from {SCHEMA}.create_task($1, $2, $3, '{{}}', '{{}}', null, null)"
 TASK: Final = '{"title": "a", "priority": 2, "due_date": "2026-01-01", "title_folded": "a", "description_folded": ""}'
 
@@ -42,6 +44,7 @@ def formatted(sql: str, file: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_example_keeps_the_rules(built_in: dict[str, str]) -> None:
     example = functions(EXAMPLE)
+    assert [name for name, _ in example[0].arguments] == list(CALL.names)
     assert complaints(example, [*FUNCTIONS, *example], built_in) == set()
 
 
@@ -70,7 +73,7 @@ async def _use(url: str) -> list[object]:
         task_id = uuid4()
         await connection.fetch(CREATE, "ann", task_id, TASK)
         outcomes = [
-            await connection.fetchval(CALL, me, task_id, date.fromisoformat(day))
+            await connection.fetchval(CALL.sql, me, task_id, date.fromisoformat(day))
             for me, day in (("ann", "2026-01-02"), ("bob", "2026-01-03"), ("ann", "2026-01-04"))
         ]
         log = await connection.fetch("select user_id, revision, op, before ->> 'due_date' from changes order by 2")
