@@ -1,7 +1,8 @@
 -- The writes of tasks. Each function locks the user's head row first, so its other statements see everything that the
 -- user's earlier writes committed. It raises the head only if it writes, together with one entry in `changes`.
 
--- A task with its tags as an answer.
+-- A task with its tags as an answer. The row has no cast to `task_answer`: a node of a cluster checks the body of its
+-- copy under its own `search_path`, and would not find the type.
 create function answer_with(outcome text, change_id bigint, field_versions integer[], task tasks, names text[])
 returns task_answer
 language sql
@@ -24,7 +25,7 @@ as $$
       task.created_at,
       task.updated_at,
       task.version
-    )::task_answer;
+    );
 $$;
 
 -- The fields that differ, with their values in `was`, by column. The tags were `had` and will be `names`.
