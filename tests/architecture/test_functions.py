@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from tests.architecture.function_examples import BAD, GOOD
-from tests.architecture.function_rules import RULES, World
-from tests.architecture.function_source import FILES, Function, functions
+from tests.architecture.function_rules import RULES
+from tests.architecture.function_source import FILES, Function, World, functions
 from todo_api import features
 from todo_api.db.functions import FILES as INSTALLED
 from todo_api.db.statement import FunctionCall
