@@ -32,8 +32,9 @@ def upgrade() -> None:
         sa.Column("before", JSONB()),
         sa.PrimaryKeyConstraint("user_id", "revision", name="pk_changes"),
     )
-    op.add_column("tasks", sa.Column("revision", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
+    # In the order in which a create with a key of the first release locks them. In the other order they would deadlock.
     op.add_column("idempotency_keys", sa.Column("revision", sa.BigInteger()))
+    op.add_column("tasks", sa.Column("revision", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
 
 
 def downgrade() -> None:
