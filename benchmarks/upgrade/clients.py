@@ -115,6 +115,9 @@ class Alone(Client):
         retry = await self.create(key=key, body=body)
         self.expect(retry.status == 201 and "idempotency-replayed" in retry.headers, "a retry was not a replay")
         self.expect(retry.body == first.body, "a replay differs from the first answer")
+        if first.replica == retry.replica:
+            same = first.headers.get("change-id") == retry.headers.get("change-id")
+            self.expect(same, "a replay has another Change-Id than the first answer")
 
     async def _list(self) -> None:
         answer = await self.send("GET", "tasks?limit=100")

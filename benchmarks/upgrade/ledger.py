@@ -66,6 +66,11 @@ class Ledger:
                 left[task_id] = last
         return left
 
+    def versions(self) -> dict[tuple[str, int], Json]:
+        """The content of each version of each task that was read or written, by id and version."""
+        tasks = [*self.seeded.values(), *(write.task for write in self.writes if write.task is not None)]
+        return {(task["id"], task["version"]): content(task) for task in tasks}
+
     def _chain(self, task_id: str, writes: list[Write]) -> Json | None:
         """The newest version of the task."""
         self.expect(sum(write.task is None for write in writes) <= 1, "a task was deleted twice")

@@ -1,10 +1,12 @@
 """What the database has after the run, compared with the ledger."""
 
+import json
 from collections import Counter, defaultdict
 from typing import Any, Final
 
 import asyncpg
 
+from benchmarks.upgrade.client import Json
 from benchmarks.upgrade.ledger import Ledger, Write, content
 from todo_api.features.tasks.columns import PRIORITIES
 
@@ -22,7 +24,9 @@ _LINKS: Final = """
     select count(*) || ' ' || sum(hashtextextended(concat_ws('|', user_id, task_id, tag), 0))
     from task_tags where user_id <> all($1)
 """
-_LOG: Final = "select revision, task_id::text, op, version from changes where user_id = $1 order by revision"
+_LOG: Final = """
+    select revision, task_id::text, op, version, before::text from changes where user_id = $1 order by revision
+"""
 _HEAD: Final = "select revision from heads where user_id = $1"
 _REVISIONS: Final = "select id::text, revision from tasks where user_id = $1"
 
@@ -52,6 +56,7 @@ async def compare_log(connection: asyncpg.Connection, ledger: Ledger, users: lis
     `new`: the replica whose writes must be in the log. Those of other replicas must not be there.
     """
     counts: Counter[str] = Counter()
+    versions = ledger.versions()
     by_user: dict[str, list[Write]] = defaultdict(list)
     for write in ledger.writes:
         by_user[write.user].append(write)
@@ -73,7 +78,7 @@ async def compare_log(connection: asyncpg.Connection, ledger: Ledger, users: lis
             if not ledger.expect(entry is not None, "a write of the new version is not in the log"):
                 continue
             counts[f"{replica}, in the log"] += 1
-            ledger.expect(_same(write, entry), "an entry of the log is not about its write")
+            ledger.expect(_same(write, entry, versions), "an entry of the log is not about its write")
             newest[write.task_id] = max(newest.get(write.task_id, 0), write.change_id or 0)
         ledger.expect(not logged, "the log has an entry without an acknowledged write")
         stored = {row["id"]: row["revision"] for row in await connection.fetch(_REVISIONS, user)}
@@ -82,6 +87,27 @@ async def compare_log(connection: asyncpg.Connection, ledger: Ledger, users: lis
     return counts
 
 
-def _same(write: Write, entry: Any) -> bool:
-    version = write.task["version"] if write.task else entry["version"]
-    return (entry["task_id"], entry["version"]) == (write.task_id, version)
+def _same(write: Write, entry: Any, versions: dict[tuple[str, int], Json]) -> bool:
+    """Whether the entry names the write's task, version and operation, and has the old values of what it changed."""
+    before = None if entry["before"] is None else json.loads(entry["before"])
+    if write.task is None:
+        last = versions[write.task_id, entry["version"] - 1]
+        return (entry["task_id"], entry["op"]) == (write.task_id, "remove") and _old(before, last) == last
+    version = write.task["version"]
+    op = "create" if version == 1 else "change"
+    if (entry["task_id"], entry["op"], entry["version"]) != (write.task_id, op, version):
+        return False
+    if version == 1:
+        return before is None
+    last, now = versions[write.task_id, version - 1], content(write.task)
+    return _old(before, last) == {name: value for name, value in last.items() if now[name] != value}
+
+
+def _old(before: Json, last: Json) -> Json:
+    """The fields in `before`, a JSON of columns, as they are in an answer."""
+    fields = {"completed" if name == "completed_at" else name: value for name, value in before.items()}
+    if "completed" in fields:
+        fields["completed"] = fields["completed"] is not None
+    if "priority" in fields:
+        fields["priority"] = PRIORITIES[fields["priority"] - 1]
+    return {name: fields[name] for name in last if name in fields}
