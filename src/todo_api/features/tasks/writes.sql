@@ -186,7 +186,11 @@ begin
     delete from task_tags where user_id = me and task_id = which and tag = dropped;
     continue when exists (select from task_tags where user_id = me and tag = dropped);
     -- Replicas of the first release do not lock the head, and may link the tag now. After a day they have stopped.
-    continue when (select at from changes where user_id = me order by revision limit 1) > instant - interval '1 day';
+    continue when
+      coalesce(
+        (select at from changes where user_id = me order by revision limit 1),
+        instant
+      ) > instant - interval '1 day';
     nearby := array(select name from tags where user_id = me and name >= dropped order by name limit 5);
     delete from tags
     where
