@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from benchmarks.compare.client import request
 
-Json = dict[str, Any]
 _IDLE_SECONDS: Final = 3
 """After 5 s the service closes an idle connection."""
 

@@ -1,4 +1,4 @@
-"""What the clients do. Each turn is a few requests, whose answers are checked at once."""
+"""The requests of each kind of client, in turns. Each answer is checked at once."""
 
 import asyncio
 import random
@@ -8,8 +8,9 @@ from typing import Any, Final
 from uuid import uuid4
 
 from benchmarks.compare.services import SECRET
-from benchmarks.upgrade.client import Answer, Balancer, Connection, Json
-from benchmarks.upgrade.ledger import Ledger
+from benchmarks.upgrade.client import Answer, Balancer, Connection
+from tests.support.client import Json
+from tests.support.ledger import Ledger, Write
 from todo_api.auth.tokens import development_token
 
 _TAGS: Final = ("garden", "home", "shopping", "work", "später", "дом")
@@ -53,7 +54,7 @@ class Client:
         headers = {"Idempotency_Key": key} if key else {}
         answer = await self.send("POST", "tasks", sent, **headers)
         if answer.status == 201 and "idempotency-replayed" not in answer.headers:
-            self.ledger.add(self.user, answer.body["id"], sent, answer.body, answer)
+            self._add(answer.body["id"], sent, answer)
         return answer
 
     async def change(self, task_id: str, sent: Json | None = None, *, version: int = 0) -> Answer:
@@ -62,14 +63,19 @@ class Client:
         path = f"tasks/{task_id}" + ("" if sent else "/complete")
         answer = await self.send("PATCH", path, sent, **headers)
         if answer.status == 200:
-            self.ledger.add(self.user, task_id, sent, answer.body, answer)
+            self._add(task_id, sent, answer)
         return answer
 
     async def delete(self, task_id: str) -> Answer:
         answer = await self.send("DELETE", f"tasks/{task_id}")
         if answer.status == 204:
-            self.ledger.add(self.user, task_id, {}, None, answer)
+            self._add(task_id, {}, answer)
         return answer
+
+    def _add(self, task_id: str, sent: Json | None, answer: Answer) -> None:
+        change_id = answer.headers.get("change-id")
+        number = None if change_id is None else int(change_id)
+        self.ledger.writes.append(Write(self.user, task_id, sent, answer.body, answer.replica, number))
 
 
 class Alone(Client):

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from benchmarks.compare.services import SECRET
-from benchmarks.upgrade.client import Balancer, Connection, Json
+from benchmarks.upgrade.client import Balancer, Connection
 from benchmarks.upgrade.clients import Alone, Client, Racing, Together
-from benchmarks.upgrade.ledger import Ledger
+from tests.support.client import Json
+from tests.support.ledger import Ledger
 from todo_api.auth.tokens import development_token
 
 _PAUSE_SECONDS: Final = 0.1

@@ -25,8 +25,9 @@ from benchmarks.compare.services import BEFORE, PROGRAM, Contender, contender, s
 from benchmarks.upgrade.client import Balancer, Replica
 from benchmarks.upgrade.load import Load, Sizes
 from benchmarks.upgrade.locks import Locks
+from benchmarks.upgrade.others import untouched
 from benchmarks.upgrade.seeded import TASKS_OF_A_USER, postgres
-from benchmarks.upgrade.stored import compare_log, compare_tasks, untouched
+from tests.support.ledger_stored import compare_log, compare_tasks
 from tests.support.performance_page import load_average, machine
 from todo_api.cli.seed import seed_user
 from todo_api.db.url import connect_arguments

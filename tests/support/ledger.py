@@ -3,25 +3,24 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from benchmarks.upgrade.client import Answer, Json
+from tests.support.client import Json
 
 FIELDS = ("title", "description", "completed", "priority", "due_date", "tags")
 
 
 @dataclass
 class Write:
-    """An acknowledged write. `task`: as it was answered, None after a deletion. `sent`: the body, None for a toggle."""
+    """An acknowledged write."""
 
     user: str
     task_id: str
     sent: Json | None
+    """The body; None for a toggle."""
     task: Json | None
-    answer: Answer
-
-    @property
-    def change_id(self) -> int | None:
-        value = self.answer.headers.get("change-id")
-        return None if value is None else int(value)
+    """As it was answered; None after a deletion."""
+    writer: str
+    """The replica or the version that wrote it."""
+    change_id: int | None
 
     def applied(self, before: Json) -> Json:
         """The model: the content of a task after this change."""
@@ -41,13 +40,10 @@ class Ledger:
     seeded: dict[str, Json] = field(default_factory=dict)
     """By id: the seeded tasks of the users, as they were read before the first write."""
 
-    def expect(self, holds: bool, otherwise: str) -> bool:  # noqa: FBT001 - as in `assert holds, otherwise`
+    def expect(self, holds: bool, otherwise: str) -> bool:
         if not holds:
             self.wrong[otherwise] += 1
         return holds
-
-    def add(self, user: str, task_id: str, sent: Json | None, task: Json | None, answer: Answer) -> None:
-        self.writes.append(Write(user, task_id, sent, task, answer))
 
     def by_task(self) -> dict[str, list[Write]]:
         writes: dict[str, list[Write]] = {}

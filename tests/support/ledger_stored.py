@@ -1,4 +1,4 @@
-"""What the database has after the run, compared with the ledger."""
+"""Compares the stored tasks and the log of changes with the ledger."""
 
 import json
 from collections import Counter, defaultdict
@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from benchmarks.upgrade.client import Json
-from benchmarks.upgrade.ledger import Ledger, Write, content
+from tests.support.client import Json
+from tests.support.ledger import Ledger, Write, content
 from todo_api.features.tasks.columns import PRIORITIES
 
 _TASKS: Final = """
@@ -15,25 +15,11 @@ _TASKS: Final = """
         array(select tag from task_tags l where l.user_id = t.user_id and l.task_id = t.id order by tag) as tags
     from tasks t where user_id = any($1)
 """
-_OTHERS: Final = """
-    select count(*) || ' ' || sum(hashtextextended(concat_ws('|', user_id, id, title, description, priority, due_date,
-        completed_at, created_at, updated_at, version, field_versions, title_folded, description_folded), 0))
-    from tasks where user_id <> all($1)
-"""
-_LINKS: Final = """
-    select count(*) || ' ' || sum(hashtextextended(concat_ws('|', user_id, task_id, tag), 0))
-    from task_tags where user_id <> all($1)
-"""
 _LOG: Final = """
     select revision, task_id::text, op, version, before::text from changes where user_id = $1 order by revision
 """
 _HEAD: Final = "select revision from heads where user_id = $1"
 _REVISIONS: Final = "select id::text, revision from tasks where user_id = $1"
-
-
-async def untouched(connection: asyncpg.Connection, users: list[str]) -> str:
-    """A fingerprint of the tasks and tags of all users except `users`."""
-    return " ".join([await connection.fetchval(sql, users) for sql in (_OTHERS, _LINKS)])
 
 
 async def compare_tasks(connection: asyncpg.Connection, ledger: Ledger, users: list[str]) -> int:
@@ -51,9 +37,9 @@ async def compare_tasks(connection: asyncpg.Connection, ledger: Ledger, users: l
 
 
 async def compare_log(connection: asyncpg.Connection, ledger: Ledger, users: list[str], new: str) -> Counter[str]:
-    """Counts what is wrong in the ledger. Returns the numbers of writes that are in the log, and are not, by replica.
+    """Counts what is wrong in the ledger. Returns the numbers of writes that are in the log, and are not, by writer.
 
-    `new`: the replica whose writes must be in the log. Those of other replicas must not be there.
+    `new`: the writer whose writes must be in the log. Those of other writers must not be there.
     """
     counts: Counter[str] = Counter()
     versions = ledger.versions()
@@ -69,15 +55,14 @@ async def compare_log(connection: asyncpg.Connection, ledger: Ledger, users: lis
         logged = {entry["revision"]: entry for entry in entries}
         newest: dict[str, int] = {}
         for write in by_user[user]:
-            replica = write.answer.replica
-            if replica != new:
+            if write.writer != new:
                 ledger.expect(write.change_id is None, "an answer of the old version has a Change-Id")
-                counts[f"{replica}, not in the log"] += 1
+                counts[f"{write.writer}, not in the log"] += 1
                 continue
             entry = logged.pop(write.change_id or 0, None)
             if not ledger.expect(entry is not None, "a write of the new version is not in the log"):
                 continue
-            counts[f"{replica}, in the log"] += 1
+            counts[f"{new}, in the log"] += 1
             ledger.expect(_same(write, entry, versions), "an entry of the log is not about its write")
             newest[write.task_id] = max(newest.get(write.task_id, 0), write.change_id or 0)
         ledger.expect(not logged, "the log has an entry without an acknowledged write")
@@ -89,7 +74,7 @@ async def compare_log(connection: asyncpg.Connection, ledger: Ledger, users: lis
 
 def _same(write: Write, entry: Any, versions: dict[tuple[str, int], Json]) -> bool:
     """Whether the entry names the write's task, version and operation, and has the old values of what it changed."""
-    before = None if entry["before"] is None else json.loads(entry["before"])
+    before: Json = json.loads(entry["before"] or "{}")
     if write.task is None:
         last = versions[write.task_id, entry["version"] - 1]
         return (entry["task_id"], entry["op"]) == (write.task_id, "remove") and _old(before, last) == last
@@ -98,7 +83,7 @@ def _same(write: Write, entry: Any, versions: dict[tuple[str, int], Json]) -> bo
     if (entry["task_id"], entry["op"], entry["version"]) != (write.task_id, op, version):
         return False
     if version == 1:
-        return before is None
+        return entry["before"] is None
     last, now = versions[write.task_id, version - 1], content(write.task)
     return _old(before, last) == {name: value for name, value in last.items() if now[name] != value}
 
