@@ -71,6 +71,8 @@ def main() -> None:
             print(f"{variant}: {restarts} restarts, {counted.total()} requests: {dict(counted)}")
         print(f"DRAIN_SECONDS={drain}; slowest answer {load.slowest:.2f} s")
         print(f"tasks there: {load.total()}, acknowledged: {load.answers['201']}")
+        distinct, head = len(set(load.change_ids)), max(load.change_ids)
+        print(f"Change-Ids: {distinct} distinct, the highest {head}, {load.fallen} not above the client's last")
         old.stop()
 
 

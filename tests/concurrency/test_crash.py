@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.architecture.test_migrations import run
 from tests.support.client import Person, fresh_user
 from tests.support.counting_proxy import CountingProxy
 from tests.support.service import Service, running
@@ -44,7 +45,7 @@ def muted_proxy(database_url: str) -> Iterator[MutedProxy]:
     ids=["POST", "PATCH"],
 )
 def test_a_crash_between_commit_and_answer(
-    service: Service, muted_proxy: MutedProxy, tmp_path: Path, request_: Sent
+    service: Service, muted_proxy: MutedProxy, database_url: str, tmp_path: Path, request_: Sent
 ) -> None:
     """The client sends the request again, to another replica, and nothing is done twice."""
     method, path, body, headers = request_
@@ -81,9 +82,15 @@ def test_a_crash_between_commit_and_answer(
         retry = ann.request(method, path, json=body, headers=headers)
         if method == "POST":
             assert (retry.status_code, retry.headers["idempotency-replayed"]) == (201, "true")
+            assert retry.headers["change-id"] == "2"
             assert retry.json() == done[0]
             assert ann.get("tasks").json()["data"] == [done[0], first]
         else:
             assert (retry.status_code, retry.json()["current"]) == (412, done[0])
             assert retry.json()["changed"] == ["title", "tags"]
             assert ann.sees(first["id"])["version"] == 2
+            assert "change-id" not in retry.headers
+        changes = f"select revision, version, op from changes where user_id = '{ann.user_id}' order by revision"
+        second = (2, 1, "create") if method == "POST" else (2, 2, "change")
+        assert [tuple(row) for row in run(database_url, changes)] == [(1, 1, "create"), second]
+        assert run(database_url, f"select revision from heads where user_id = '{ann.user_id}'")[0][0] == 2

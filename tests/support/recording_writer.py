@@ -20,6 +20,10 @@ select id::text, user_id, title, completed_at is not null as completed, version,
 from tasks where user_id = $1
 """
 
+_LOG = "select revision, task_id::text, op, version from changes where user_id = $1 order by revision"
+_HEAD = "select coalesce((select revision from heads where user_id = $1), 0)"
+_REVISIONS = "select id::text, revision from tasks where user_id = $1"
+
 
 def state_of(task: Json) -> State:
     return (task["title"], task["completed"], tuple(task["tags"]), task["version"])
@@ -37,6 +41,9 @@ class RecordingWriter:
     """By title: tasks whose creation was sent and not answered."""
     refused: set[str] = field(default_factory=set)
     """Titles of tasks whose creation was refused, so that they must not exist."""
+    changes: dict[int, tuple[str, str, int]] = field(default_factory=dict)
+    """By Change-Id: task, operation and version of the acknowledged writes."""
+    wrong: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     turn: int = 0
 
@@ -76,6 +83,7 @@ class RecordingWriter:
         elif answer.status_code == 201:
             assert state_of(answer.json()) == (title, False, tags, 1)
             self.tasks[answer.json()["id"]] = {state_of(answer.json())}
+            self._note(answer, answer.json()["id"], "create", 1)
             return True
         else:
             self.refused.add(title)
@@ -95,7 +103,19 @@ class RecordingWriter:
         told = None if answer.status_code == 204 else state_of(answer.json())
         assert told in after, f"{told} is not what {before} becomes"
         self.tasks[task_id] = {told}
+        if told is None:
+            # The log counts a deletion as a version. The version before it may be unknown.
+            self._note(answer, task_id, "remove", 0)
+        else:
+            self._note(answer, task_id, "change", told[3])
         return True
+
+    def _note(self, answer: httpx.Response, task_id: str, op: str, version: int) -> None:
+        """This client sends one write at a time, so its Change-Ids rise."""
+        number = int(answer.headers.get("change-id", 0))
+        if number <= max(self.changes, default=0):
+            self.wrong["no Change-Id, or not above the last"] += 1
+        self.changes[number] = (task_id, op, version)
 
     async def _send(self, http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response | None:
         """The answer, or None if the outcome is unknown."""
@@ -118,7 +138,7 @@ class RecordingWriter:
 
     async def compare(self, connection: asyncpg.Connection) -> Counter[str]:
         """Counts the differences between the record and the database. Empty if there are none."""
-        wrong: Counter[str] = Counter()
+        wrong = self.wrong + await self._compare_log(connection)
         rows = {row["id"]: row for row in await connection.fetch(_CONTENT, self.user)}
         titles = Counter(row["title"] for row in rows.values())
         for task_id, states in self.tasks.items():
@@ -139,6 +159,30 @@ class RecordingWriter:
             else:
                 self.counts["unanswered, but there"] += 1
         return wrong
+
+    async def _compare_log(self, connection: asyncpg.Connection) -> Counter[str]:
+        """Each acknowledged write has its entry, entries and head have no gap, and tasks have their last revision."""
+        wrong: Counter[str] = Counter()
+        entries = await connection.fetch(_LOG, self.user)
+        wrong["log with a gap"] += [entry["revision"] for entry in entries] != list(range(1, len(entries) + 1))
+        wrong["head is not the number of entries"] += await connection.fetchval(_HEAD, self.user) != len(entries)
+        logged = {entry["revision"]: entry for entry in entries}
+        versions: dict[str, int] = {}
+        newest: dict[str, int] = {}
+        for entry in entries:
+            task_id = entry["task_id"]
+            wrong["log with a version too many or too few"] += entry["version"] != versions.get(task_id, 0) + 1
+            versions[task_id], newest[task_id] = entry["version"], entry["revision"]
+        for number, (task_id, op, version) in self.changes.items():
+            entry = logged.pop(number, None)
+            same = entry is not None and (entry["task_id"], entry["op"]) == (task_id, op)
+            wrong["acknowledged, but not in the log"] += not same or version not in {0, entry["version"]}
+        self.counts["unanswered, but in the log"] += len(logged)
+        unanswered = sum(self.counts[kind] for kind in ("outcome_unknown", "connection lost"))
+        wrong["in the log, but not sent"] += len(logged) > unanswered
+        for row in await connection.fetch(_REVISIONS, self.user):
+            wrong["revision of a task is not its last"] += row["revision"] != newest.get(row["id"])
+        return +wrong
 
 
 async def compare_all(writers: list[RecordingWriter], database_url: str) -> Counter[str]:
