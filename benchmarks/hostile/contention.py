@@ -140,9 +140,13 @@ def report(results: dict[str, list[Result]]) -> str:
     return table(head, rows, words=3)
 
 
+def _absolute(path: str) -> Path:
+    return Path(path).resolve()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--before", type=Path, required=True, help="another checkout, compared with this one")
+    parser.add_argument("--before", type=_absolute, required=True, help="another checkout, compared with this one")
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()

@@ -129,10 +129,14 @@ class Upgrade:
         return "\n".join([*lines, *self.locks.lines(), f"writes {written}", f"wrong: {wrong}"])
 
 
+def _absolute(path: str) -> Path:
+    return Path(path).resolve()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--before", type=Path, required=True, help="a checkout of the first release")
-    parser.add_argument("--kept", type=Path, help="directory of the seeded data; filled by the first run")
+    parser.add_argument("--before", type=_absolute, required=True, help="a checkout of the first release")
+    parser.add_argument("--kept", type=_absolute, help="directory of the seeded data; filled by the first run")
     parser.add_argument("--users", type=int, default=5000, help=f"seeded users with {TASKS_OF_A_USER} tasks each")
     parser.add_argument("--seconds", type=float, default=15, help="of each phase")
     options = parser.parse_args()
