@@ -73,6 +73,9 @@ class Probe:
             connection.terminate()
             raise
         finally:
-            connection.terminate() if extra else self._pool.release(connection)
+            if extra:
+                connection.terminate()
+            else:
+                self._pool.release(connection)
         self.health.succeeded()
         return result
