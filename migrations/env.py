@@ -1,5 +1,7 @@
 """Runs Alembic on the database: all migrations of one run in one transaction, and one run at a time.
 
+An upgrade to the newest revision installs the functions of the features, at the end of that transaction.
+
 A second connection holds an advisory lock in its own transaction. A lock in the transaction of the migrations would be
 released as soon as one of them commits to create an index concurrently. A session lock would outlive this process at a
 pooler. A waiting run polls: a statement that waits has a snapshot, and CREATE INDEX CONCURRENTLY waits for its end.
@@ -13,6 +15,7 @@ from alembic import context
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, event
 
+from todo_api.db import functions
 from todo_api.db.migrations import connect_directly, migrate
 from todo_api.db.tables import METADATA
 
@@ -26,6 +29,8 @@ def offline() -> None:
     context.configure(dialect_name="postgresql", target_metadata=METADATA, literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
+        if context.config.attributes.get("functions"):
+            context.execute(functions.script())
 
 
 def online(connection: Connection) -> None:
@@ -40,6 +45,8 @@ def online(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+        if context.config.attributes.get("functions"):
+            connection.exec_driver_sql(functions.script())
 
 
 def before_statement(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from alembic import command as alembic
 
 from tests.support.client import Person, fresh_user
 from tests.support.service import Service, running
 from todo_api.cli.embedded_postgres import embedded_postgres
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 
 _URL = "TEST_DATABASE_URL"
 _STARTED = pytest.StashKey[ExitStack]()
@@ -26,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True))
         Path(home).chmod(0o755)
         url = stack.enter_context(embedded_postgres(Path(home), {"fsync": "off"}))
-        alembic.upgrade(alembic_config(url), "head")
+        upgrade(url)
         os.environ[_URL] = url
 
 

@@ -19,13 +19,12 @@ from urllib.parse import quote
 
 import anyio
 import asyncpg
-from alembic import command as alembic
 
 from tests.support.client import fresh_user, token_for
 from tests.support.service import Service, running
 from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.db.casefold import fold
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 from todo_api.db.url import connect_arguments
 
 ATTACKERS = 4
@@ -120,7 +119,7 @@ def _service(users: dict[str, tuple[int, str]]) -> Iterator[Service]:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True)))
         home.chmod(0o755)
         url = stack.enter_context(embedded_postgres(home, {"fsync": "off"}))
-        alembic.upgrade(alembic_config(url), "head")
+        upgrade(url)
         anyio.run(_fill, url, users)
         yield stack.enter_context(running(home, {"DATABASE_URL": url, "RATE_LIMIT": "50/100"}))
 

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from alembic import command as alembic
 
 from tests.support.service import Service, running
 from todo_api.cli.embedded_postgres import embedded_postgres
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 
 
 @contextmanager
@@ -18,7 +17,7 @@ def service(**settings: str) -> Iterator[Service]:
     with tempfile.TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True) as home:
         Path(home).chmod(0o755)
         with embedded_postgres(Path(home), {"fsync": "off"}) as url:
-            alembic.upgrade(alembic_config(url), "head")
+            upgrade(url)
             with running(Path(home), {"DATABASE_URL": url, **settings}) as started:
                 yield started
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from alembic import command as alembic
 
 from benchmarks.measure.processes import Family
 from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.cli.seed import seed_database
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 from todo_api.db.url import connect_arguments
 
 SHARED_BUFFERS = "1GB"
@@ -29,7 +28,7 @@ class Server:
         """The URL of a new database, which has the schema."""
         self.run(f"create database {name}")
         url = self.url.replace("@/postgres?", f"@/{name}?")
-        alembic.upgrade(alembic_config(url), "head")
+        upgrade(url)
         return url
 
     def run(self, *statements: str, url: str = "") -> Any:

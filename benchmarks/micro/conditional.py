@@ -19,13 +19,12 @@ from uuid import uuid4
 
 import httpx
 import psutil
-from alembic import command as alembic
 
 from tests.support import service as services
 from tests.support.client import token_for
 from tests.support.performance_page import ROOT
 from todo_api.cli.embedded_postgres import embedded_postgres
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 
 CONNECTIONS = 8
 REQUESTS = 150
@@ -144,7 +143,7 @@ def main() -> None:
         home.chmod(0o755)
         url = stack.enter_context(embedded_postgres(home / "pg", {"fsync": "off"}))
         postmaster = psutil.Process(int((home / "pg/postgres/postmaster.pid").read_text().splitlines()[0]))
-        alembic.upgrade(alembic_config(url), "head")
+        upgrade(url)
         running = []
         for number, program in enumerate(programs):
             services.PROGRAM = program

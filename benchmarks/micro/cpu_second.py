@@ -15,12 +15,11 @@ from typing import Final
 
 import httpx
 import psutil
-from alembic import command as alembic
 
 from tests.support.production import in_production, somebody
 from tests.support.service import Service
 from todo_api.cli.embedded_postgres import embedded_postgres
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 
 SECONDS: Final = 8
 CONNECTIONS: Final = 16
@@ -53,7 +52,7 @@ def postmaster(home: Path) -> psutil.Process:
 @contextmanager
 def served(home: Path) -> Iterator[Service]:
     with embedded_postgres(home) as url:
-        alembic.upgrade(alembic_config(url), "head")
+        upgrade(url)
         with in_production(home, url, RATE_LIMIT="off", METRICS_TOKEN="x" * 16) as service:
             yield service
 

@@ -20,12 +20,11 @@ from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
-from alembic import command as alembic
 
 from benchmarks.micro.listing_data import NEIGHBOURS, SIZES, TAGS, seed
 from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.db.database import Database
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 from todo_api.db.session import UserSession
 from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
@@ -218,7 +217,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="todo-api-") as home:
         Path(home).chmod(0o755)
         with embedded_postgres(Path(home), {"fsync": "off"}) as url:
-            alembic.upgrade(alembic_config(url), "head")
+            upgrade(url)
             text = asyncio.run(measure(url))
     Path(__file__).parents[2].joinpath(PAGE).write_text(text)
 

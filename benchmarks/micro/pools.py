@@ -21,7 +21,6 @@ from uuid import UUID
 
 import asyncpg
 import uvloop
-from alembic import command as alembic
 from litestar import Litestar
 
 from tests.support.client import token_for
@@ -31,7 +30,7 @@ from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.config.settings import load_settings
 from todo_api.db.connection import Connection
 from todo_api.db.database import Database
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 from todo_api.db.pool import Pool
 from todo_api.db.session import UserSession
 from todo_api.db.statement import Statement
@@ -241,7 +240,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="todo-api-") as home:
         Path(home).chmod(0o755)
         with embedded_postgres(Path(home), {"fsync": "off"}) as url:
-            alembic.upgrade(alembic_config(url), "head")
+            upgrade(url)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(asyncio.wait_for(measure(url), 330))
 

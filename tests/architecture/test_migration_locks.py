@@ -14,13 +14,12 @@ from typing import Final
 
 import asyncpg
 import pytest
-from alembic import command as alembic
 from anyio.from_thread import start_blocking_portal
 
 from tests.architecture.test_migrations import empty, run
 from tests.support.client import Person, fresh_user
 from tests.support.service import environment, running
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 from todo_api.db.schema import MIGRATIONS, REVISIONS
 from todo_api.db.url import connect_arguments
 
@@ -31,7 +30,7 @@ _BACKUP_SECONDS: Final = 6
 _COMMAND: Final = """
 import sys
 from todo_api.cli import commands, main
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import alembic_config, upgrade
 
 directory, patience = sys.argv[1:]
 
@@ -62,7 +61,7 @@ _ADD_INDEX: Final = """
 @pytest.fixture
 def migrated(empty: str) -> str:
     """The URL of a database with the tables of this version."""
-    alembic.upgrade(alembic_config(empty), "head")
+    upgrade(empty)
     return empty
 
 
@@ -72,8 +71,8 @@ def upgrading(url: str, directory: Path, *upgrades: str, patience: float = 60) -
     migrations = directory / "migrations"
     shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
     before = REVISIONS[-1]
-    for number, upgrade in enumerate(upgrades, 9001):
-        text = _MIGRATION.format(revision=number, before=before, upgrade=upgrade.strip())
+    for number, body in enumerate(upgrades, 9001):
+        text = _MIGRATION.format(revision=number, before=before, upgrade=body.strip())
         (migrations / "versions" / f"{number}_more.py").write_text(text)
         before = str(number)
     command = subprocess.Popen(

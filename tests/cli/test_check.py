@@ -8,14 +8,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from alembic import command as alembic
 
 from tests.architecture.test_migrations import empty, run
 from tests.support.program import todo_api
 from tests.support.service import SECRET
 from todo_api.cli.check import findings, keys
 from todo_api.config.settings import load_settings
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 
 __all__ = ["empty"]
 KEY = '{"kty":"OKP","crv":"Ed25519","kid":"k","alg":"EdDSA","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'
@@ -49,7 +48,7 @@ def test_a_database_without_tables_says_how_to_migrate(empty: str, tmp_path: Pat
 
 
 def test_a_database_that_is_newer_than_the_code_is_ok(empty: str, tmp_path: Path) -> None:
-    alembic.upgrade(alembic_config(empty), "head")
+    upgrade(empty)
     run(empty, "update alembic_version set version_num = '9998'")
     ok, message = checked(tmp_path, DATABASE_URL=empty)["migrations"]
     assert ok

@@ -13,7 +13,7 @@ from tests.support.client import Person, fresh_user
 from tests.support.proxy import Proxy, socket_of
 from tests.support.service import ORIGIN, Service, free_port, running
 from todo_api import __version__
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import alembic_config, upgrade
 from todo_api.db.schema import REVISIONS
 
 __all__ = ["empty"]
@@ -54,7 +54,7 @@ def test_before_the_newest_migration_it_is_not_ready(empty: str, tmp_path: Path,
             for answer in (ann.get("/health/ready"), ann.post("tasks", json={"title": "a"}), ann.get("/health/ready")):
                 assert (answer.status_code, answer.json()["code"]) == (503, "not_migrated")
                 assert int(answer.headers["retry-after"]) > 0
-            alembic.upgrade(alembic_config(empty), "head")
+            upgrade(empty)
             service.wait_until_it_answers(seconds=5)
             ann.creates()
     finally:
@@ -66,7 +66,7 @@ def test_before_the_newest_migration_it_is_not_ready(empty: str, tmp_path: Path,
 
 def test_a_newer_database_is_ready_and_readiness_sends_one_query(empty: str, tmp_path: Path) -> None:
     """The code before a migration still works with the database after it: docs/operations.md, "Migrations"."""
-    alembic.upgrade(alembic_config(empty), "head")
+    upgrade(empty)
     run(empty, "update alembic_version set version_num = '9998'")
     name = empty.rpartition("/")[2].partition("?")[0]
     with (
@@ -80,20 +80,20 @@ def test_a_newer_database_is_ready_and_readiness_sends_one_query(empty: str, tmp
 
 
 def test_a_missing_table_makes_readiness_check_again(empty: str, tmp_path: Path) -> None:
-    alembic.upgrade(alembic_config(empty), "head")
+    upgrade(empty)
     with running(tmp_path, {"DATABASE_URL": empty}) as service, Person(service.url, fresh_user("ann")) as ann:
         ann.creates()
         alembic.downgrade(alembic_config(empty), "0001")
         assert ann.get("/health/ready").status_code == 200
         for answer in (ann.post("tasks", json={"title": "a"}), ann.get("/health/ready")):
             assert (answer.status_code, answer.json()["code"]) == (503, "not_migrated")
-        alembic.upgrade(alembic_config(empty), "head")
+        upgrade(empty)
         service.wait_until_it_answers(seconds=5)
         ann.creates()
 
 
 def test_a_role_that_cannot_read_the_revision_is_ready(empty: str, tmp_path: Path) -> None:
-    alembic.upgrade(alembic_config(empty), "head")
+    upgrade(empty)
     role = f"app_{time.time_ns()}"
     run(empty, f"create role {role} login")
     run(empty, f"grant select, insert, update, delete on tasks, tags, task_tags, idempotency_keys to {role}")

@@ -14,7 +14,7 @@ from tests.architecture.test_migrations import empty, run, tables
 from tests.support.client import fresh_user
 from tests.support.production import in_production, somebody
 from todo_api.cli.embedded_postgres import _programs
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import alembic_config, upgrade
 
 __all__ = ["empty"]
 PAGE = (Path(__file__).parents[2] / "docs/operations.md").read_text()
@@ -39,7 +39,7 @@ def another(empty: str) -> Iterator[str]:
 
 
 def test_a_backup_is_taken_and_restored_as_printed(empty: str, another: str, tmp_path: Path) -> None:
-    alembic.upgrade(alembic_config(empty), "head")
+    upgrade(empty)
     user = fresh_user("ann")
     with in_production(tmp_path, empty) as service, somebody(service, user) as ann:
         tasks = [ann.creates(title=f"täsk {n} 'quoted' \\ ✓", tags=["home", f"tag {n}"]) for n in range(20)]

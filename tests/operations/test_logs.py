@@ -8,13 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from alembic import command as alembic
 
 from tests.architecture.test_migrations import empty, run
 from tests.support.client import Person, fresh_user
 from tests.support.production import METRICS_TOKEN, in_production, line_of, lines, scrape, somebody, until
 from tests.support.service import SECRET, Service
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 from todo_api.observability.logs import stack
 
 __all__ = ["empty"]
@@ -111,7 +110,7 @@ def test_a_client_cannot_forge_a_line(production: Service) -> None:
 
 
 def test_a_bug_is_logged_with_its_stack_and_id_but_without_the_row(empty: str, tmp_path: Path) -> None:
-    alembic.upgrade(alembic_config(empty), "head")
+    upgrade(empty)
     run(empty, "alter table tasks add constraint ck_of_the_test check (title not like 'xyzzy%')")
     with (
         in_production(tmp_path, empty, METRICS_TOKEN=METRICS_TOKEN) as service,

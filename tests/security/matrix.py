@@ -10,7 +10,6 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from alembic import command as alembic
 
 from tests.auth.test_guard import routes
 from tests.security.cases import CASES
@@ -19,7 +18,7 @@ from tests.support.counting_proxy import CountingProxy
 from tests.support.service import running
 from todo_api.auth.middleware import PUBLIC
 from todo_api.cli.embedded_postgres import embedded_postgres
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 
 PAGE = Path(__file__).parents[2] / "docs/security.md"
 ONE_CONNECTION = {"DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0"}
@@ -114,7 +113,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="todo-api-", ignore_cleanup_errors=True) as home:
         Path(home).chmod(0o755)
         with embedded_postgres(Path(home), {"fsync": "off"}) as url, CountingProxy(url) as proxy:
-            alembic.upgrade(alembic_config(url), "head")
+            upgrade(url)
             with running(Path(home), {"DATABASE_URL": proxy.url, **ONE_CONNECTION}) as service:
                 table = matrix(service.url, proxy)
     page = _written(_written(PAGE.read_text(), "matrix", table), "cases", cases())

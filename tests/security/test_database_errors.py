@@ -9,11 +9,10 @@ import anyio
 import asyncpg
 import httpx
 import pytest
-from alembic import command as alembic
 
 from tests.support.client import Person, fresh_user
 from tests.support.service import Service, running
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 from todo_api.db.url import connect_arguments
 
 _RAISE = """
@@ -42,7 +41,7 @@ def complaining(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
     name = f"complaining_{uuid4().hex}"
     anyio.run(_execute, database_url, f"create database {name}")
     url = urlsplit(database_url)._replace(path=f"/{name}").geturl()
-    alembic.upgrade(alembic_config(url), "head")
+    upgrade(url)
     anyio.run(_execute, url, _RAISE)
     with running(tmp_path_factory.mktemp("service"), {"DATABASE_URL": url}) as service:
         yield service

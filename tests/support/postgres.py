@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from alembic import command as alembic
-
 from tests.support.service import free_port
 from todo_api.cli.embedded_postgres import _create, _programs, _Runner
-from todo_api.db.migrations import alembic_config
+from todo_api.db.migrations import upgrade
 
 START_SECONDS = 30
 
@@ -83,7 +81,7 @@ def own_postgres(*prefix: str) -> Iterator[Postgres]:
         postgres = Postgres(Path(directory), *prefix)
         try:
             postgres.start()
-            alembic.upgrade(alembic_config(postgres.url), "head")
+            upgrade(postgres.url)
             yield postgres
         finally:
             postgres.stop()

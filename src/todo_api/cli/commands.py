@@ -18,15 +18,19 @@ from todo_api.cli import check, distribute
 from todo_api.cli.main import PROGRAM, current_settings, database_url
 from todo_api.cli.seed import seed_database
 from todo_api.config.environment import SettingsError
+from todo_api.db import migrations
 from todo_api.db.migrations import alembic_config
 from todo_api.openapi.document import document
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def upgrade(url: str) -> None:
-    """Migrates to the newest revision."""
-    _run_alembic("upgrade", url, revision="head")
+def upgrade(url: str, revision: str = migrations.NEWEST, *, sql: bool = False) -> None:
+    """Migrates to `revision`, and installs the functions that write. Ends the program with one line if this fails."""
+    try:
+        migrations.upgrade(url, revision, sql=sql)
+    except CommandError as error:
+        sys.exit(f"todo-api: {error}")
 
 
 def _run_alembic(name: str, url: str, **options: Any) -> None:
@@ -134,9 +138,17 @@ def distribute_(*, sql: bool) -> None:
                 sys.exit(f"todo-api: {error}")
 
 
-_REVISION: Final = click.Argument(["revision"], default="head")
+@database.command("upgrade")
+@click.argument("revision", default=migrations.NEWEST)
+@click.option("--sql", is_flag=True, help="Print the SQL instead of running it.")
+def upgrade_(revision: str, *, sql: bool) -> None:
+    """Upgrade to REVISION; by default to the newest, with the functions that write."""
+    with database_url(current_settings()) as url:
+        upgrade(url, revision, sql=sql)
+
+
+_REVISION: Final = click.Argument(["revision"], default=migrations.NEWEST)
 _SQL: Final = click.Option(["--sql"], is_flag=True, help="Print the SQL instead of running it.")
-_migration("upgrade", "Upgrade to REVISION; by default to the newest.", _REVISION, _SQL)
 _migration("downgrade", "Downgrade to REVISION, like -1 or base.", click.Argument(["revision"]), _SQL)
 _migration("current", "Show the database's revision.", verbose=True)
 _migration("history", "Show all revisions.")

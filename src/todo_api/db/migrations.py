@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
+from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, NullPool
@@ -19,6 +20,8 @@ from todo_api.db.backoff import pause
 from todo_api.db.schema import MIGRATIONS
 from todo_api.db.url import connect_arguments, is_pooler
 
+NEWEST: Final = "head"
+"""Alembic's name of the newest revision."""
 _WAIT_SECONDS: Final = 30
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.6
 """Seconds between two tries to connect."""
@@ -55,6 +58,20 @@ def alembic_config(url: str) -> Config:
     config.attributes["url"] = url
     config.attributes["patience"] = _LOCK_PATIENCE_SECONDS
     return config
+
+
+def upgrade(url: str, revision: str = NEWEST, *, sql: bool = False) -> None:
+    """Migrates to `revision`. At the newest one it installs the functions that write, too, in the same transaction.
+
+    `sql`: prints the SQL instead of running it.
+
+    Raises:
+        CommandError: Alembic refuses the revision; TablesLocked, one of these: a lock was not free.
+        SettingsError: the database cannot be reached.
+    """
+    config = alembic_config(url)
+    config.attributes["functions"] = revision.rpartition(":")[2] == NEWEST
+    command.upgrade(config, revision, sql=sql)
 
 
 async def connect_directly(url: str, seconds: float = _WAIT_SECONDS) -> asyncpg.Connection:

@@ -1,4 +1,4 @@
-"""Checks whether the migrations that this code needs have run.
+"""Checks whether the migrations that this code needs have run, and its functions are installed.
 
 Alembic would take 10 MB of each worker. Therefore the revisions are read from the names of the migrations' files.
 """
@@ -13,6 +13,7 @@ from typing import Any, Final
 import asyncpg
 
 from todo_api.db.connection import Connection
+from todo_api.db.functions import SCHEMA
 from todo_api.errors import ApiError, NotMigrated, from_database
 
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -21,8 +22,7 @@ MIGRATIONS: Final = _IN_CHECKOUT if _IN_CHECKOUT.is_dir() else _PACKAGE / "migra
 """The folder of the migrations: the checkout's, or else the wheel's copy."""
 REVISIONS: Final = tuple(sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("*.py")))
 """The revisions that this code knows, the oldest first."""
-_STATE: Final = "select array(select version_num from alembic_version) as revisions"
-"""A further condition for readiness is a column of this query and a part of `Schema._is_complete`."""
+_STATE: Final = "select array(select version_num from alembic_version), to_regnamespace($1) is not null"
 _CACHE_SECONDS: Final = 0.5
 """While the schema is too old, all callers get the same result for this time."""
 _LOG: Final = logging.getLogger(__name__)
@@ -79,16 +79,17 @@ class Schema:
 
     async def _is_complete(self) -> bool:
         try:
-            state = await self._once(lambda connection, seconds: connection.fetchrow(_STATE, timeout=seconds))
-            revisions = state["revisions"]
+            revisions, writes = await self._once(
+                lambda connection, seconds: connection.fetchrow(_STATE, SCHEMA, timeout=seconds)
+            )
         except asyncpg.UndefinedTableError:
-            revisions = []
+            revisions, writes = [], False
         except asyncpg.InsufficientPrivilegeError:
             _LOG.warning("database: the role cannot read alembic_version, so the revision is not checked")
             return True
         except asyncpg.PostgresError as error:
             raise from_database(error) from error
-        complete = is_new_enough(revisions)
+        complete = writes and is_new_enough(revisions)
         self._report(", ".join(sorted(revisions)) or "nothing", too_old=not complete)
         return complete
 
@@ -96,9 +97,11 @@ class Schema:
         """Logs one line when the schema is found too old, and one when it is migrated after that."""
         if too_old and not self._too_old:
             _LOG.error(
-                "database: not migrated: it is at %s, this version needs %s: run `todo-api database upgrade`",
+                "database: not migrated: it is at %s, this version needs %s with the schema %s: "
+                "run `todo-api database upgrade`",
                 revisions,
                 REVISIONS[-1],
+                SCHEMA,
             )
         elif self._too_old and not too_old:
             _LOG.warning("database: migrated, it is at %s", revisions)

@@ -9,8 +9,19 @@ from typing import Final
 from uuid import UUID
 
 from advanced_alchemy.base import DefaultBase
-from sqlalchemy import ARRAY, CheckConstraint, Computed, ForeignKeyConstraint, Index, Integer, SmallInteger, Text, text
-from sqlalchemy.dialects.postgresql import TIMESTAMP, TSVECTOR
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 C_TEXT: Final = Text(collation="C")
@@ -46,6 +57,8 @@ class TaskRow(DefaultBase):
     """The version in which each field changed last, in the order of `FIELDS` in features/tasks/fields.py. NULL, also
     for one field: the present version or an earlier one. See docs/decisions/0070-answer-to-a-stale-version.md.
     """
+    revision: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """The user's revision in which the task changed last. 0: before there were revisions."""
 
     __table_args__ = (
         CheckConstraint("char_length(title) between 1 and 200", name="title_length"),
@@ -61,7 +74,7 @@ class TaskRow(DefaultBase):
 
 
 class TagRow(DefaultBase):
-    """A tag's name. The row stays when the last task with the tag is deleted; no response shows it then."""
+    """A tag's name. The row may stay a while after the last task lost the tag; no response shows it then."""
 
     __tablename__ = "tags"
 
@@ -107,8 +120,39 @@ class IdempotencyKeyRow(DefaultBase):
     """Hash of the task in the request."""
     task_id: Mapped[UUID]
     created_at: Mapped[datetime] = mapped_column(INSTANT)
+    revision: Mapped[int | None] = mapped_column(BigInteger)
+    """The revision of the create. NULL: before there were revisions."""
 
     __table_args__ = (Index("ix_idempotency_keys_created_at", "user_id", "created_at"),)
+
+
+class HeadRow(DefaultBase):
+    """The user's last revision. Each write locks this row before any other, so revisions are committed in their order.
+
+    Each write updates it. These updates are HOT, since half of each page is free and `revision` has no index.
+    """
+
+    __tablename__ = "heads"
+
+    user_id: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
+    revision: Mapped[int] = mapped_column(BigInteger)
+
+
+class ChangeRow(DefaultBase):
+    """An entry of the user's log of changes: one for each revision."""
+
+    __tablename__ = "changes"
+
+    user_id: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
+    revision: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    at: Mapped[datetime] = mapped_column(INSTANT)
+    task_id: Mapped[UUID]
+    op: Mapped[str] = mapped_column(C_TEXT)
+    """`create`, `change` or `remove`."""
+    version: Mapped[int]
+    """The version of the task that this change made."""
+    before: Mapped[dict[str, object] | None] = mapped_column(JSONB)
+    """The columns of the task that changed, and its `tags`, as they were. The whole task if it was removed."""
 
 
 METADATA: Final = DefaultBase.metadata

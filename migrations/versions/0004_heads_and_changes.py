@@ -1,0 +1,44 @@
+"""The head row of each user, the log of changes, and the revision of each task.
+
+Rows from before have the revision 0. A user gets a head row with the first write.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+revision: str = "0004"
+down_revision: str | None = "0003"
+branch_labels: None = None
+depends_on: None = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "heads",
+        sa.Column("user_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", name="pk_heads"),
+    )
+    op.execute("alter table heads set (fillfactor = 50)")
+    op.create_table(
+        "changes",
+        sa.Column("user_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("at", TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("op", sa.Text(collation="C"), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("before", JSONB()),
+        sa.PrimaryKeyConstraint("user_id", "revision", name="pk_changes"),
+    )
+    op.add_column("tasks", sa.Column("revision", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
+    op.add_column("idempotency_keys", sa.Column("revision", sa.BigInteger()))
+
+
+def downgrade() -> None:
+    op.execute("drop schema if exists writes_1 cascade")
+    op.drop_column("idempotency_keys", "revision")
+    op.drop_column("tasks", "revision")
+    op.drop_table("changes")
+    op.drop_table("heads")
