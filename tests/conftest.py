@@ -1,4 +1,4 @@
-"""One PostgreSQL for the test run, and one service for each test process."""
+"""One PostgreSQL and at most one Citus cluster for the test run, and one service for each test process."""
 
 import os
 import tempfile
@@ -10,11 +10,13 @@ import httpx
 import pytest
 
 from tests.support.client import Person, fresh_user
+from tests.support.cluster import Cluster, shared_cluster, stop_shared_cluster
 from tests.support.service import Service, running
 from todo_api.cli.embedded_postgres import embedded_postgres
 from todo_api.db.migrations import upgrade
 
 _URL = "TEST_DATABASE_URL"
+_CLUSTER = "TEST_CLUSTER_DIRECTORY"
 _STARTED = pytest.StashKey[ExitStack]()
 
 
@@ -27,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
         url = stack.enter_context(embedded_postgres(Path(home), {"fsync": "off"}))
         upgrade(url)
         os.environ[_URL] = url
+        os.environ[_CLUSTER] = f"{home}/cluster"
+        stack.callback(stop_shared_cluster, Path(home, "cluster"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -37,6 +41,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def database_url() -> str:
     return os.environ[_URL]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """It starts when the first test wants it, and is the same for all test processes."""
+    return shared_cluster(Path(os.environ[_CLUSTER]))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ SERVICE: Final = ROOT / "src/todo_api"
 TREES: Final = ("src", "tests", "benchmarks", "migrations", "scripts")
 _GENERATED: Final = {"node_modules", ".build", "__pycache__"}
 FOLDERS: Final = {"cli", "features", "openapi", "http", "auth", "db", "observability", "config"}
-TEST_FOLDERS: Final = {"security", "concurrency", "resilience", "operations", "architecture", "support"}
+TEST_FOLDERS: Final = {"security", "concurrency", "cluster", "resilience", "operations", "architecture", "support"}
 """Folders of `tests/` beside those that are named as the service's."""
 LONGEST: Final = 250
 """Lines of a Python file."""

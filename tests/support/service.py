@@ -29,13 +29,33 @@ def free_port() -> int:
     A port that is bound to 0 and closed again would be free for another process, whose Granian would share it by
     SO_REUSEPORT and answer half of the requests.
     """
+    return _reserve(0)
+
+
+def free_ports(count: int) -> int:
+    """Reserves `count` ports in a row, as `free_port` does, and returns the first of them."""
+    while True:
+        first = free_port()
+        # OSError: another process has one of them.
+        with suppress(OSError):
+            for offset in range(1, count):
+                _reserve(first + offset)
+            return first
+
+
+def _reserve(wanted: int) -> int:
+    """`wanted`: a port, or 0 for any.
+
+    Raises:
+        OSError: another process has this port.
+    """
     ipv6 = socket.has_dualstack_ipv6()
     holder = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET)
     if ipv6:
         # Both families, since `localhost` may be either.
         holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind(("", 0))
+    holder.bind(("", wanted))
     _reserved.append(holder)
     port: int = holder.getsockname()[1]
     return port

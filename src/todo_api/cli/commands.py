@@ -18,7 +18,7 @@ from todo_api.cli import check, distribute
 from todo_api.cli.main import PROGRAM, current_settings, database_url
 from todo_api.cli.seed import seed_database
 from todo_api.config.environment import SettingsError
-from todo_api.db import migrations
+from todo_api.db import cluster, migrations
 from todo_api.db.migrations import alembic_config
 from todo_api.openapi.document import document
 
@@ -127,14 +127,14 @@ def _migration(name: str, help_: str, *parameters: click.Parameter, **fixed: Any
 @database.command("distribute")
 @click.option("--sql", is_flag=True, help="Print the SQL instead of running it.")
 def distribute_(*, sql: bool) -> None:
-    """Distribute the tables over a Citus cluster, co-located by user_id."""
+    """Distribute the tables and functions over a Citus cluster, co-located by user_id."""
     if sql:
-        click.echo("\n".join(f"{statement};" for statement in distribute.statements()))
+        click.echo("\n".join(f"{statement};" for statement in cluster.statements()))
     else:
         with database_url(current_settings()) as url:
             try:
                 click.echo(distribute.distribute(url))
-            except distribute.NotACluster as error:
+            except cluster.CannotDistribute as error:
                 sys.exit(f"todo-api: {error}")
 
 
