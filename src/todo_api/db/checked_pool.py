@@ -9,7 +9,7 @@ import asyncpg
 from todo_api.db.background import BackgroundTasks
 from todo_api.db.backoff import pause
 from todo_api.db.connection import Connection
-from todo_api.db.failures import LOST, UNSENT, is_permanent, refused
+from todo_api.db.failures import LOST, UNSENT, is_lost, is_permanent, refused
 from todo_api.db.pool import Pool, PoolExhausted
 from todo_api.db.probe import Probe
 from todo_api.db.time_limits import FIRST_TRY_SECONDS, STATEMENT_SECONDS, TEST_SECONDS, now
@@ -39,6 +39,11 @@ class CheckedPool:
         self._probe = Probe(self.pool, self._connect, self.acquire)
         self.health = self._probe.health
         self.schema = self._probe.schema
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the server is a coordinator of Citus, or may be one, since it was not asked yet."""
+        return self._probe.is_cluster is not False
 
     def open(self) -> None:
         self._background.start(self._probe.begin())
@@ -93,14 +98,14 @@ class CheckedPool:
             # The driver sends a cancel request to the server. The client's request does not wait for its effect.
             self._background.start(self._settle(connection, FIRST_TRY_SECONDS))
             return
-        if isinstance(error, (*LOST, *UNSENT)):
+        if is_lost(error) or isinstance(error, UNSENT):
             if first or isinstance(error, TimeoutError):
                 self.health.mark_unknown()
             else:
                 self.health.failed(error)
         if connection.is_closed():
             self.pool.release(connection)
-        elif isinstance(error, asyncpg.PostgresError) and not isinstance(error, LOST):
+        elif isinstance(error, asyncpg.PostgresError) and not is_lost(error):
             self.schema.failed(error)
             connection.succeeded()
             self.pool.release(connection)

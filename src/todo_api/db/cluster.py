@@ -61,7 +61,13 @@ class CannotDistribute(CommandError):
 
 def statements() -> list[str]:
     """The SQL for a cluster on which nothing is distributed yet."""
-    return [SEQUENTIAL, *_distribute_tables(_TABLES, None), *map(_empty, _TABLES), *_DISTRIBUTE_FUNCTIONS, _CONNECT_FAST]
+    return [
+        SEQUENTIAL,
+        *_distribute_tables(_TABLES, None),
+        *map(_empty, _TABLES),
+        *_DISTRIBUTE_FUNCTIONS,
+        _CONNECT_FAST,
+    ]
 
 
 async def distribute_rest(connection: asyncpg.Connection) -> list[str]:

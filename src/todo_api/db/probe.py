@@ -1,9 +1,10 @@
 """The queries that the service sends for itself, for readiness."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import asyncpg
 
@@ -13,6 +14,9 @@ from todo_api.db.pool import Pool
 from todo_api.db.readiness import DatabaseHealth
 from todo_api.db.schema import Schema
 from todo_api.db.time_limits import FIRST_TRY_SECONDS, REQUEST_SECONDS, TEST_SECONDS, now
+from todo_api.errors import Unavailable
+
+_PING: Final = "select exists (select from pg_extension where extname = 'citus')"
 
 
 class Acquire(Protocol):
@@ -30,13 +34,18 @@ class Probe:
         self._acquire = acquire
         self.health = DatabaseHealth(self.ping)
         self.schema = Schema(self.once)
+        self.is_cluster: bool | None = None
+        """Whether the database has the extension Citus. None: the server has not answered yet."""
 
     async def begin(self) -> None:
         await self.health.begin()
+        if self.is_cluster is None:
+            with contextlib.suppress(Unavailable):
+                await self.ping()
         await self.schema.begin()
 
     async def ping(self) -> None:
-        await self.once(lambda connection, seconds: connection.execute("select", timeout=seconds))
+        self.is_cluster = await self.once(lambda connection, seconds: connection.fetchval(_PING, timeout=seconds))
 
     async def once[T](self, send: Callable[[Connection, float], Awaitable[T]]) -> T:
         """Returns the result of a query of our own, which `send` sends with a time-out in seconds, once.
