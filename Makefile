@@ -24,12 +24,14 @@ check: $(INSTALLED) ## run all checks without the tests
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
+	scripts/format-functions --check
 	@out=$$(.venv/bin/lint-imports --no-logo 2>&1) || { echo "$$out"; exit 1; }
 	scripts/audit
 
 format: $(INSTALLED) ## format the code, and apply the linter's automatic fixes
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
+	scripts/format-functions
 
 node: $(NODE) ## install the Node packages for the tests: Better Auth, tools of the typed client
 

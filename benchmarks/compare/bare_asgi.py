@@ -10,12 +10,13 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
+from todo_api.db.casefold import fold
 from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
 from todo_api.features.tags import repository as tags
 from todo_api.features.tags.structs import TagWithUsage
+from todo_api.features.tasks import reads
 from todo_api.features.tasks import repository as tasks
-from todo_api.features.tasks import statements
 from todo_api.features.tasks.list_statements import Shape, statement
 from todo_api.features.tasks.structs import Task, TaskCreate, TaskPage, TaskUpdate
 
@@ -24,7 +25,6 @@ _create = msgspec.json.Decoder(TaskCreate).decode
 _update = msgspec.json.Decoder(TaskUpdate).decode
 FIRST_PAGE = Shape(filters=frozenset(), sort_by="created_at", descending=True, start="first", counts=True)
 ALL_TAGS = {"first": "", "last": "\U0010ffff" * 50, "limit": 1000}
-_NUMBER = {"High": 1, "Medium": 2, "Low": 3}
 
 
 async def _leave_as_it_is(_: Any) -> None:
@@ -73,19 +73,22 @@ class Floor:
             return 200, _encode(TaskPage([Task(*row[:-1]) for row in rows[:50]], rows[0][-1], 50, 0, None))
         if not rest:
             task = _create((await receive())["body"])
-            values = {name: getattr(task, name) for name in ("title", "description", "due_date", "tags")}
-            values |= tasks._folded(task.title, task.description, task.tags)
-            rows = await self.fetch(
-                statements.create(tagged=True), me=user, id=uuid4(), priority=_NUMBER[task.priority], **values
-            )
-            return 201, _encode(Task(*rows[0]))
+            sent = {name: getattr(task, name) for name in ("title", "description", "priority", "due_date")}
+            arguments = {"new_id": uuid4(), "sent": tasks._columns(sent), "key_sent": None, "print": None}
+            rows = await self.fetch(tasks.CREATE, me=user, **arguments, **_tags(task.tags))
+            return 201, _encode(Task(*rows[0][3:]))
         task_id = UUID(rest[0])
         if method == "GET":
-            return 200, _encode(Task(*(await self.fetch(statements.GET, me=user, id=task_id))[0]))
-        values = {"toggled": True} if len(rest) == 2 else _update((await receive())["body"]).sent()
-        folded = tasks._folded(values.get("title"), None, values.get("tags"))
-        rows = await self.fetch(statements.update(frozenset(values)), me=user, id=task_id, **values, **folded)
-        return 200, _encode(Task(*rows[0][:-2]))
+            return 200, _encode(Task(*(await self.fetch(reads.GET, me=user, id=task_id))[0]))
+        values = {"toggle": True} if len(rest) == 2 else _update((await receive())["body"]).sent()
+        names = _tags(values.pop("tags", None))
+        sent = tasks._columns(values)
+        rows = await self.fetch(tasks.CHANGE, me=user, which=task_id, sent=sent, versions_sent=None, **names)
+        return 200, _encode(Task(*rows[0][3:]))
+
+
+def _tags(names: list[str] | None) -> dict[str, list[str] | None]:
+    return {"names": names, "folded": None if names is None else [fold(name) for name in names]}
 
 
 app = Floor()

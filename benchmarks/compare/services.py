@@ -24,7 +24,7 @@ from tests.support.performance_page import ROOT
 from tests.support.service import free_port
 from todo_api.db.statement import Statement
 from todo_api.features.tags import repository as tags
-from todo_api.features.tasks import statements
+from todo_api.features.tasks import reads, repository
 from todo_api.features.tasks.list_statements import statement
 
 SECRET: Final = "a-secret-for-the-benchmarks-0123456789"
@@ -38,10 +38,10 @@ _START_SECONDS: Final = 30
 LIST: Final = statement(FIRST_PAGE)
 _STATEMENTS: Final[dict[str, Statement]] = {
     "list": LIST,
-    "create": statements.create(tagged=True),
-    "get": statements.GET,
-    "update": statements.update(frozenset({"title", "tags"})),
-    "toggle": statements.update(frozenset({"toggled"})),
+    "create": repository.CREATE,
+    "get": reads.GET,
+    "update": repository.CHANGE,
+    "toggle": repository.CHANGE,
     "tags": tags._LIST,
 }
 """The service's own SQL for Fastify. The floor imports it."""

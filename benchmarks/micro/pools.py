@@ -35,7 +35,7 @@ from todo_api.db.pool import Pool
 from todo_api.db.session import UserSession
 from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
-from todo_api.features.tasks import statements
+from todo_api.features.tasks import reads
 from todo_api.features.tasks.repository import TaskRepository
 from todo_api.features.tasks.structs import TaskCreate
 from todo_api.observability import logs
@@ -150,7 +150,7 @@ def spread(values: list[float]) -> str:
 
 
 async def one_statement(url: str, task_id: UUID) -> None:
-    sql, names = statements.GET.sql, statements.GET.names
+    sql, names = reads.GET.sql, reads.GET.names
     arguments = [{"me": ME, "id": task_id}[name] for name in names]
     connect = partial(asyncpg.connect, **connect_arguments(url), connection_class=Connection)
     pool = Pool(connect, SIZE)

@@ -29,8 +29,9 @@ _BACKUP_SECONDS: Final = 6
 """Longer than a request may wait for the database."""
 _COMMAND: Final = """
 import sys
-from todo_api.cli import commands, main
-from todo_api.db.migrations import alembic_config, upgrade
+from todo_api.cli import main
+from todo_api.db import migrations
+from todo_api.db.migrations import alembic_config
 
 directory, patience = sys.argv[1:]
 
@@ -40,7 +41,7 @@ def changed(url):
     config.attributes["patience"] = float(patience)
     return config
 
-commands.alembic_config = changed
+migrations.alembic_config = changed
 sys.argv[1:] = ["database", "upgrade"]
 main.main()
 """

@@ -15,6 +15,7 @@ from tests.support.service import ORIGIN, Service, free_port, running
 from todo_api import __version__
 from todo_api.db.migrations import alembic_config, upgrade
 from todo_api.db.schema import REVISIONS
+from todo_api.db.tables import METADATA
 
 __all__ = ["empty"]
 
@@ -96,7 +97,7 @@ def test_a_role_that_cannot_read_the_revision_is_ready(empty: str, tmp_path: Pat
     upgrade(empty)
     role = f"app_{time.time_ns()}"
     run(empty, f"create role {role} login")
-    run(empty, f"grant select, insert, update, delete on tasks, tags, task_tags, idempotency_keys to {role}")
+    run(empty, f"grant select, insert, update, delete on {', '.join(METADATA.tables)} to {role}")
     url = empty.replace("//postgres@", f"//{role}@")
     assert url != empty
     try:

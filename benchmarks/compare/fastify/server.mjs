@@ -14,10 +14,12 @@ const verify = createVerifier({ key: process.env.BETTER_AUTH_SECRET, algorithms:
 const NUMBER = { High: 1, Medium: 2, Low: 3 };
 
 const LAST = "\u{10ffff}".repeat(50);
-const folded = ({ title, description, tags }) => ({
-  title_folded: (title ?? "").toLowerCase(), description_folded: (description ?? "").toLowerCase(),
-  tags_folded: (tags ?? []).map((tag) => tag.toLowerCase()),
+// The arguments of the functions that write: the columns as JSON, and the tags.
+const sent = ({ title, description, priority, due_date }) => JSON.stringify({
+  title, description, priority: NUMBER[priority], due_date,
+  title_folded: title?.toLowerCase(), description_folded: description === undefined ? undefined : (description ?? "").toLowerCase(),
 });
+const named = (tags) => ({ names: tags, folded: tags?.map((tag) => tag.toLowerCase()) });
 
 const nullable = (schema) => ({ anyOf: [{ type: "null" }, schema] });
 const instant = { type: "string", format: "date-time" };
@@ -78,19 +80,21 @@ app.get("/api/:user_id/tasks", { schema: { response: { 200: page } } }, async (r
   return { data: rows.slice(0, 50).map(toTask), total: rows[0]?.at(-1) ?? 0, limit: 50, offset: 0, next_cursor: null };
 });
 app.post("/api/:user_id/tasks", { schema: { body: taskCreate, response: { 201: task } } }, async (request, reply) => {
-  const body = request.body;
+  const body = { description: null, priority: "Medium", tags: [], ...request.body };
   const rows = await query("create", {
-    ...body, me: request.params.user_id, id: randomUUID(), description: body.description ?? null,
-    ...folded(body), due_date: body.due_date ?? null, priority: NUMBER[body.priority ?? "Medium"], tags: body.tags ?? [],
+    me: request.params.user_id, new_id: randomUUID(), ...named(body.tags),
+    sent: sent(body),
   });
-  return reply.code(201).send(toTask(rows[0]));
+  return reply.code(201).send(toTask(rows[0].slice(3)));
 });
 app.get("/api/:user_id/tasks/:id", { schema: { response: { 200: task } } }, async (request) =>
   toTask((await query("get", { me: request.params.user_id, id: request.params.id }))[0]));
 app.patch("/api/:user_id/tasks/:id", { schema: { body: taskUpdate, response: { 200: task } } }, async (request) =>
-  toTask((await query("update", { ...request.body, ...folded(request.body), me: request.params.user_id, id: request.params.id }))[0]));
+  toTask((await query("update", {
+    me: request.params.user_id, which: request.params.id, sent: sent(request.body), ...named(request.body.tags),
+  }))[0].slice(3)));
 app.patch("/api/:user_id/tasks/:id/complete", { schema: { response: { 200: task } } }, async (request) =>
-  toTask((await query("toggle", { me: request.params.user_id, id: request.params.id }))[0]));
+  toTask((await query("toggle", { me: request.params.user_id, which: request.params.id, sent: '{"toggle": true}' }))[0].slice(3)));
 app.get("/api/:user_id/tags", { schema: { response: { 200: tags } } }, async (request) =>
   (await query("tags", { me: request.params.user_id, first: "", last: LAST, limit: 1000 })).map(([name, usage_count]) => ({ name, usage_count })));
 await app.listen({ port: Number(process.env.PORT), host: "127.0.0.1" });

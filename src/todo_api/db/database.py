@@ -99,8 +99,8 @@ class Database:
         except UNSENT as error:
             raise refusal(error, unknown=statement.writes and sent) from error
         except (Unavailable, asyncpg.PostgresError) as error:
-            # The second try was refused, but the first may have happened. A unique violation shows that it did.
-            if statement.writes and sent and not isinstance(error, asyncpg.UniqueViolationError):
+            # The second try was refused, but the first may have happened.
+            if statement.writes and sent:
                 raise OutcomeUnknown from error
             raise
 
@@ -138,40 +138,4 @@ class Database:
                 raise failure from error
             raise
         self._connections.succeeded(connection)
-        return rows
-
-    async def fetch_locked(
-        self, lock: Statement, statement: Statement, values: Mapping[str, Any]
-    ) -> list[asyncpg.Record]:
-        """Returns the rows of `statement`, run after `lock` in the same transaction: for a contended row."""
-        deadline = now() + REQUEST_SECONDS
-        user = values.get("me", "")
-        if not self._turns.acquire_at_once(user):
-            await self._wait_for_turn(user)
-        try:
-            return await self._fetch_locked(lock, statement, values, deadline)
-        finally:
-            self._turns.release(user)
-
-    async def _fetch_locked(
-        self, lock: Statement, statement: Statement, values: Mapping[str, Any], deadline: float
-    ) -> list[asyncpg.Record]:
-        committing = False
-        try:
-            connection = await self._connections.acquire(deadline - _LEAST_SECONDS, validate_after=_TRUSTED_SECONDS)
-            try:
-                await connection.execute("begin", timeout=deadline - now())
-                for step in (lock, statement):
-                    arguments = [values[name] for name in step.names]
-                    rows: list[asyncpg.Record] = await connection.fetch(step.sql, *arguments, timeout=deadline - now())
-                committing = True
-                await connection.execute("commit", timeout=deadline - now())
-            except BaseException as error:
-                # A connection in the middle of a transaction must not be used again.
-                connection.terminate()
-                self._connections.failed(connection, error)
-                raise
-            self._connections.succeeded(connection)
-        except (*LOST, *UNSENT) as error:
-            raise refusal(error, unknown=committing) from error
         return rows

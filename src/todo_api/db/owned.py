@@ -1,28 +1,24 @@
-"""Statements about one user's rows: each one that begins here contains `user_id = :me`.
+"""Selects of one user's rows: each one that begins here contains `user_id = :me`.
 
 Features do not import SQLAlchemy's own select, insert, update and delete; a lint rule refuses it (pyproject.toml).
+Writes are functions (docs/write-functions.md).
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from typing import Any, Final, cast
 
 import asyncpg
 from advanced_alchemy.repository import SQLAlchemyAsyncQueryRepository
 from sqlalchemy import (
     ColumnElement,
-    Delete,
     FromClause,
     ScalarSelect,
     Select,
     Table,
     Text,
-    Update,
     bindparam,
-    delete,
     select,
-    update,
 )
-from sqlalchemy.dialects.postgresql import Insert, insert
 
 from todo_api.db.session import UserSession
 from todo_api.db.statement import Statement
@@ -38,29 +34,6 @@ ME: Final = bindparam("me", type_=Text)
 def select_owned(table: Table, *columns: ColumnElement[Any]) -> Select[Any]:
     """The user's rows of `table`: all columns unless some are named."""
     return select(*(columns or table.c)).where(table.c.user_id == ME)
-
-
-def insert_owned(table: Table, values: Mapping[str, Any]) -> Insert:
-    """A new row of the user."""
-    return insert(table).values(user_id=ME, **values)
-
-
-def insert_owned_from(table: Table, values: Mapping[str, ColumnElement[Any]], *sources: FromClause) -> Insert:
-    """A new row of the user for each row of `sources`."""
-    return insert(table).from_select(["user_id", *values], select(ME, *values.values()).select_from(*sources))
-
-
-def insert_missing(table: Table, values: Mapping[str, ColumnElement[Any]], *sources: FromClause) -> Insert:
-    """As `insert_owned_from`, without the rows that exist already."""
-    return insert_owned_from(table, values, *sources).on_conflict_do_nothing()
-
-
-def update_owned(table: Table) -> Update:
-    return update(table).where(table.c.user_id == ME)
-
-
-def delete_owned(table: Table) -> Delete:
-    return delete(table).where(table.c.user_id == ME)
 
 
 def select_from(step: FromClause, *columns: ColumnElement[Any]) -> Select[Any]:
@@ -103,7 +76,3 @@ class OwnedRepository(SQLAlchemyAsyncQueryRepository):
     def fetch(self, statement: Statement, **values: Any) -> Awaitable[list[asyncpg.Record]]:
         """Rows of `statement`, in one round trip. `me` is bound by the session."""
         return self.session.fetch(statement, values)
-
-    def fetch_locked(self, lock: Statement, statement: Statement, **values: Any) -> Awaitable[list[asyncpg.Record]]:
-        """Rows of `statement`, run after `lock` in the same transaction: four round trips, for a contended row."""
-        return self.session.fetch_locked(lock, statement, values)

@@ -47,14 +47,6 @@ class UserSession:
         with StatementTimer():
             return await self.database.fetch(statement, values)
 
-    async def fetch_locked(self, lock: Statement, statement: Statement, values: dict[str, Any]) -> list[asyncpg.Record]:
-        """As `Database.fetch_locked`: three more round trips."""
-        if not (lock.owned and statement.owned):
-            raise UnownedStatement(statement.sql)
-        values["me"] = self.me
-        with StatementTimer():
-            return await self.database.fetch_locked(lock, statement, values)
-
     async def execute(
         self,
         statement: Select[Any] | CompoundSelect[Any],

@@ -8,6 +8,8 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
+from todo_api.db.functions import SCHEMA
+
 DIALECT: Final = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
 
 
@@ -36,6 +38,24 @@ class Statement:
         constants = sorted(name for name in set(self.names) if compiled.params[name] is not None)
         if constants:
             raise ValueError(f"a value is baked into the statement: {constants}: name it with bindparam()")
+
+
+class FunctionCall(Statement):
+    """A call of a function that writes, of the version that this code knows. Its first argument is `me`.
+
+    The SQL is a bare call outside of a transaction: with a cast, a WHERE or in a CTE, a Citus cluster would not hand it
+    to the node that has the user. It returns one row.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, function: str, *arguments: str, repeatable: bool = False) -> None:
+        """`repeatable`: as in `Statement`."""
+        self.names = ("me", *arguments)
+        places = ", ".join(f"${number}" for number, _ in enumerate(self.names, 1))
+        self.sql = f"select * from {SCHEMA}.{function}({places})"  # noqa: S608 - names of the code, no values
+        self.owned = self.writes = True
+        self.repeatable = repeatable
 
 
 class OneTimeStatement(Statement):

@@ -22,12 +22,16 @@ create type task_answer as (
 
 -- Makes the head row of a user who has none, locks it, and returns the next revision. All other functions lock the head
 -- row by themselves, since a call inside of a function costs as much as three statements.
-create function make_head(me text) returns bigint
-language plpgsql set search_path from current as $$
+create function make_head(me text)
+returns bigint
+language plpgsql
+set search_path from current
+as $$
 declare
   this bigint;
 begin
   insert into heads (user_id, revision) values (me, 0) on conflict (user_id) do nothing;
   select revision + 1 into this from heads where user_id = me for update;
   return this;
-end $$;
+end;
+$$;

@@ -34,7 +34,7 @@ _PREFLIGHT: Final[Headers] = [
     (b"access-control-max-age", b"600"),
 ]
 _EXPOSED_HEADERS: Final = (
-    b"ETag, Location, Idempotency-Replayed, X-Request-ID, Retry-After, "
+    b"ETag, Location, Change-Id, Idempotency-Replayed, X-Request-ID, Retry-After, "
     b"RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 )
 _LOG: Final = logging.getLogger(__name__)

@@ -58,7 +58,7 @@ def document(app: Litestar) -> Document:
         _correct(schema)
         if name not in requests:
             _require_all(schema)
-    described = (words.EVERYWHERE, words.LIMIT_HEADERS, *words.HEADERS.values())
+    described = (words.EVERYWHERE, words.LIMIT_HEADERS, words.CHANGE_HEADERS, *words.HEADERS.values())
     texts = {name: text for headers in described for name, text in headers.items()}
     doc["components"]["headers"] = {
         name: {"schema": {"type": "string"}, "description": text} for name, text in sorted(texts.items())
@@ -81,7 +81,9 @@ def document(app: Litestar) -> Document:
                 operation["responses"][str(status)] = error_response(operation["operationId"], errors, schemas)
             operation["responses"] = dict(sorted(operation["responses"].items()))
             for status, answer in operation["responses"].items():
-                _add_headers(int(status), answer, conditions, words.LIMIT_HEADERS if users else {})
+                changed = users and method not in _READS and int(status) < 300
+                further = (words.LIMIT_HEADERS if users else {}) | (words.CHANGE_HEADERS if changed else {})
+                _add_headers(int(status), answer, conditions, further)
     del schemas[Error.__name__]
     doc["components"]["schemas"] = dict(sorted(schemas.items()))
     return doc

@@ -67,6 +67,10 @@ LIMIT_HEADERS: Final = {
     "RateLimit-Remaining": "Requests left of these.",
     "RateLimit-Reset": "Seconds until all are available again.",
 }
+CHANGE_HEADERS: Final = {
+    "Change-Id": "The number of this change. It rises with each change of the user. Absent if nothing was changed.",
+}
+"""Headers of successful answers of operations that change something."""
 SPACE: Final = r"\s\x1c-\x1f\x85"
 """The white space that `str.strip` removes. JavaScript's `\\s` does not have these six characters."""
 PATH_PARAMETERS: Final = {
@@ -94,7 +98,7 @@ It needs `sub` and `exp`, and the `user_id` in the path must equal its `sub`.
 Two devices of one user do not overwrite each other's edits, and a bad network does not create a task twice: send new
 tasks with an `Idempotency-Key`, and changes with `If-Match` for the version that was edited. On 412, take `current` as
 the new copy. If no field of the change is in `changed`, send the change again for that version; otherwise ask the user.
-If a request got no answer, send the same request again.
+If a request got no answer, send the same request again. An answer to a change has its number in `Change-Id`.
 
 Every answer has `X-Request-ID`, except 431 and a 400 to a message that is not HTTP. Besides the answers listed with an
 operation these are possible. With the body `{"detail", "code"}`: 404 for an unknown path (401 without a token), 405
@@ -104,8 +108,8 @@ Headers over 16 KiB are 431 without a body. An answer lists at most 100 errors; 
 for people and counts all others. `HEAD` works on every path that has `GET`, and `OPTIONS` lists the methods of a path
 in `Allow`. Only answers with an `ETag` may be cached.
 
-Browsers may call from the origins that the operator allows. They can read `ETag`, `Location`, `X-Request-ID`,
-`Retry-After` and `RateLimit-*`.
+Browsers may call from the origins that the operator allows. They can read `ETag`, `Location`, `Change-Id`,
+`Idempotency-Replayed`, `X-Request-ID`, `Retry-After` and `RateLimit-*`.
 
 Requests are limited per user, and per address without a valid token. `RateLimit-*` says how many are left; the
 `Retry-After` of a 429 says how long to wait.

@@ -10,11 +10,10 @@ from msgspec import UNSET
 
 from todo_api.db.session import UserSession
 from todo_api.errors import TaskDeleted, TaskNotFound
-from todo_api.features.tasks.idempotency import Created
 from todo_api.features.tasks.list_parameters import TaskQuery
 from todo_api.features.tasks.list_repository import TaskList
 from todo_api.features.tasks.preconditions import EXAMPLE as STALE
-from todo_api.features.tasks.repository import TaskRepository
+from todo_api.features.tasks.repository import TaskRepository, Written
 from todo_api.features.tasks.structs import Completion, Task, TaskCreate, TaskPage, TaskPut, TaskUpdate
 from todo_api.http.conditional import content_tag, etag_matches, idempotency_key, version_tag, versions_to_match
 from todo_api.http.dispatch import DirectDispatch
@@ -61,23 +60,33 @@ def _id(task_id: str) -> UUID:
         raise TaskNotFound from None
 
 
-def _one(task: Task) -> JsonResponse[Task]:
-    return JsonResponse.of(task, {"etag": version_tag(task.version)})
+def _change_id(written: Written) -> dict[str, str]:
+    return {} if written.change_id is None else {"change-id": str(written.change_id)}
 
 
-def _new(created: Created) -> JsonResponse[Task]:
+def _changed(written: Written) -> JsonResponse[Task]:
+    return JsonResponse.of(written.task, {"etag": version_tag(written.task.version), **_change_id(written)})
+
+
+def _created(written: Written) -> JsonResponse[Task]:
+    task = written.task
     headers = {
-        "etag": version_tag(created.task.version),
-        "location": f"/api/{created.task.user_id}/tasks/{created.task.id}",
+        "etag": version_tag(task.version),
+        "location": f"/api/{task.user_id}/tasks/{task.id}",
+        **_change_id(written),
     }
-    if created.replayed:
+    if written.replayed:
         headers["idempotency-replayed"] = "true"
-    return JsonResponse.of(created.task, headers)
+    return JsonResponse.of(task, headers)
+
+
+def _removed(written: Written) -> JsonResponse[None]:
+    return JsonResponse(b"", _change_id(written))
 
 
 def _task_or_304(task: Task, request: StrictRequest) -> JsonResponse[Task]:
     tag = version_tag(task.version)
-    return not_modified(tag) if etag_matches(request.scope, tag) else _one(task)
+    return not_modified(tag) if etag_matches(request.scope, tag) else JsonResponse.of(task, {"etag": tag})
 
 
 def _page_or_304(page: TaskPage, request: StrictRequest) -> JsonResponse[TaskPage]:
@@ -100,7 +109,7 @@ class TaskController(Controller):
         opt={"headers": ["Idempotency-Key"], "extra_responses": [TaskDeleted()]},
     )
     async def create_task(self, data: JSONBody[TaskCreate], request: StrictRequest) -> JsonResponse[Task]:
-        return _new(await _tasks(request).create(data, idempotency_key(request.scope)))
+        return _created(await _tasks(request).create(data, idempotency_key(request.scope)))
 
     @get(
         operation_id="listTasks",
@@ -138,7 +147,7 @@ class TaskController(Controller):
         data: JSONBody[TaskUpdate],
         request: StrictRequest,
     ) -> JsonResponse[Task]:
-        return _one(await _tasks(request).change(_id(task_id), data, versions_to_match(request.scope)))
+        return _changed(await _tasks(request).change(_id(task_id), data, versions_to_match(request.scope)))
 
     @put(
         "/{task_id:str}",
@@ -157,7 +166,7 @@ class TaskController(Controller):
         uuid = _id(task_id)
         if_match = data.versions_to_match(versions_to_match(request.scope))
         data.check_path(request.user, uuid)
-        return _one(await _tasks(request).change(uuid, data, if_match))
+        return _changed(await _tasks(request).change(uuid, data, if_match))
 
     @delete(
         "/{task_id:str}",
@@ -167,8 +176,8 @@ class TaskController(Controller):
         responses=error_responses(400, 401, 403, 404),
         opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
-    async def delete_task(self, task_id: FromPath[str], request: StrictRequest) -> None:
-        await _tasks(request).remove(_id(task_id), versions_to_match(request.scope))
+    async def delete_task(self, task_id: FromPath[str], request: StrictRequest) -> JsonResponse[None]:
+        return _removed(await _tasks(request).remove(_id(task_id), versions_to_match(request.scope)))
 
     @patch(
         "/{task_id:str}/complete",
@@ -186,5 +195,5 @@ class TaskController(Controller):
     ) -> JsonResponse[Task]:
         if_match = versions_to_match(request.scope)
         if data is None or data.completed is UNSET:
-            return _one(await _tasks(request).toggle(_id(task_id), if_match))
-        return _one(await _tasks(request).change(_id(task_id), TaskUpdate(completed=data.completed), if_match))
+            return _changed(await _tasks(request).toggle(_id(task_id), if_match))
+        return _changed(await _tasks(request).change(_id(task_id), TaskUpdate(completed=data.completed), if_match))
