@@ -1,6 +1,7 @@
 """Runs Alembic on the database: all migrations of one run in one transaction, and one run at a time.
 
-An upgrade to the newest revision installs the functions of the features, at the end of that transaction.
+An upgrade to the newest revision installs the functions of the features, at the end of that transaction. On a cluster
+it distributes the new tables and functions, too.
 
 A second connection holds an advisory lock in its own transaction. A lock in the transaction of the migrations would be
 released as soon as one of them commits to create an index concurrently. A session lock would outlive this process at a
@@ -14,8 +15,9 @@ import asyncpg
 from alembic import context
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, event
+from sqlalchemy.util import await_only
 
-from todo_api.db import functions
+from todo_api.db import cluster, functions
 from todo_api.db.migrations import connect_directly, migrate
 from todo_api.db.tables import METADATA
 
@@ -44,9 +46,11 @@ def online(connection: Connection) -> None:
         on_version_apply=commit_if_outside_transaction,
     )
     with context.begin_transaction():
+        connection.exec_driver_sql(cluster.SEQUENTIAL)
         context.run_migrations()
         if context.config.attributes.get("functions"):
             connection.exec_driver_sql(functions.script())
+            await_only(cluster.distribute_rest(connection.connection.driver_connection))
 
 
 def before_statement(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:

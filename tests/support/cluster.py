@@ -19,6 +19,8 @@ import asyncpg
 import pytest
 
 from tests.support.service import free_ports
+from todo_api.cli.distribute import distribute
+from todo_api.db.migrations import upgrade
 from todo_api.db.url import connect_arguments
 
 SCRIPTS: Final = Path(__file__).parents[3] / "shared/citus"
@@ -30,6 +32,7 @@ _INSTALLED: Final = (
 Node = Literal["coordinator", "worker1", "worker2", "plain"]
 NODES: Final[tuple[Node, ...]] = ("coordinator", "worker1", "worker2", "plain")
 WORKERS: Final[tuple[Node, ...]] = ("worker1", "worker2")
+CITUS: Final[tuple[Node, ...]] = ("coordinator", *WORKERS)
 
 
 def rows(url: str, *statements: str) -> list[asyncpg.Record]:
@@ -90,13 +93,23 @@ class Cluster:
     def _logs(self) -> str:
         return "\n".join(path.read_text()[-2000:] for path in sorted(self.directory.glob("*.log")))
 
+    def distribute(self) -> None:
+        """Migrates the shared database and distributes it, once for the test run, and migrates the plain one."""
+        with _one_at_a_time(self.directory.with_suffix(".lock")):
+            done = self.directory.with_suffix(".distributed")
+            if not done.exists():
+                for node in ("coordinator", "plain"):
+                    upgrade(self.url(node))
+                distribute(self.url())
+                done.touch()
+
     @contextmanager
     def database(self) -> Iterator[str]:
         """The name of a new, empty database on every node: a cluster of its own, which ends with the block."""
         name = f"empty_{uuid4().hex}"
         for node in NODES:
-            rows(self.url(node), f"create database {name}")
-        for node in ("coordinator", *WORKERS):
+            rows(self.url(node), f"create database {name}", f"alter database {name} set citus.shard_count = 4")
+        for node in CITUS:
             rows(self.url(node, name), "create extension citus")
         rows(
             self.url(database=name),

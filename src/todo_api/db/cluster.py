@@ -8,6 +8,7 @@ from typing import Any, Final
 import asyncpg
 from alembic.util.exc import CommandError
 
+from todo_api.db.functions import SCHEMA
 from todo_api.db.tables import METADATA
 
 SEQUENTIAL: Final = "set citus.multi_shard_modify_mode = 'sequential'"
@@ -31,16 +32,16 @@ _STATE: Final = """
     from pg_class c left join pg_dist_partition p on p.logicalrelid = c.oid
     where c.relnamespace = current_schema()::regnamespace and c.relname = any ($1)
 """
-_FUNCTIONS: Final = """
+_DISTRIBUTE_FUNCTIONS: Final = (
+    """select f.oid::regprocedure as name,
+    create_distributed_function(f.oid::regprocedure, 'me', colocate_with => 'tasks')
     from pg_proc f left join pg_dist_object d on d.classid = 'pg_proc'::regclass and d.objid = f.oid
     where f.pronamespace in (select oid from pg_namespace where nspname ~ '^writes_[0-9]+$')
-"""
-_DISTRIBUTE_FUNCTIONS: Final = (
-    f"""select f.oid::regprocedure as name,
-    create_distributed_function(f.oid::regprocedure, 'me', colocate_with => '{_ANCHOR}'){_FUNCTIONS}
       and f.proargnames[1] = 'me' and (d.distribution_argument_index, d.colocationid) is distinct from
-        (0, (select colocationid from pg_dist_partition where logicalrelid = '{_ANCHOR}'::regclass))""",
-    f"""select f.oid::regprocedure as name, create_distributed_function(f.oid::regprocedure){_FUNCTIONS}
+        (0, (select colocationid from pg_dist_partition where logicalrelid = 'tasks'::regclass))""",
+    """select f.oid::regprocedure as name, create_distributed_function(f.oid::regprocedure)
+    from pg_proc f left join pg_dist_object d on d.classid = 'pg_proc'::regclass and d.objid = f.oid
+    where f.pronamespace in (select oid from pg_namespace where nspname ~ '^writes_[0-9]+$')
       and f.proargnames[1] is distinct from 'me' and d.objid is null""",
 )
 """A call of a function with `me` is handed to the node that has the user. The other functions are called inside them:
@@ -51,7 +52,8 @@ end $$"""
 _IS_OWNER: Final = "select pg_has_role(datdba, 'usage') from pg_database where datname = current_database()"
 _IS_FAST: Final = """
     select exists (select from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase
-    where d.datname = current_database() and s.setrole = 0 and 'citus.override_table_visibility=off' = any (s.setconfig))
+    where d.datname = current_database() and s.setrole = 0
+      and 'citus.override_table_visibility=off' = any (s.setconfig))
 """
 
 
@@ -117,9 +119,10 @@ async def distribute(connection: asyncpg.Connection) -> list[str]:
 
 def _distribute_tables(names: Any, anchor: str | None) -> list[str]:
     """`anchor`: a table that is distributed. None: the first of `names` begins a co-location group."""
+    groups = [anchor or "none", *[anchor or name for name in names[:1]] * len(names)]
     return [
-        f"select create_distributed_table('{name}', '{_KEY}', colocate_with => '{anchor or (names[0] if at else 'none')}')"
-        for at, name in enumerate(names)
+        f"select create_distributed_table('{name}', '{_KEY}', colocate_with => '{group}')"
+        for name, group in zip(names, groups, strict=False)
     ]
 
 
@@ -149,7 +152,11 @@ def _anchor(state: dict[str, asyncpg.Record]) -> str | None:
         table = state[name]
         if table["distributed"] is None:
             continue
-        again = f"run `select undistribute_table('{name}', cascade_via_foreign_keys => true)`, then this command again"
+        # It makes each table anew, and drops the functions that have the old one in their signature.
+        again = (
+            f"run `select undistribute_table('{name}', cascade_via_foreign_keys => true); "
+            f"drop schema {SCHEMA} cascade`, then `todo-api database upgrade` and this command again"
+        )
         if not table["distributed"]:
             raise CannotDistribute(f"the table {name} is a reference table or a local table of Citus: {again}")
         if table["key"] != _KEY:

@@ -1,31 +1,29 @@
 -- The writes of tasks. Each function locks the user's head row first, so its other statements see everything that the
 -- user's earlier writes committed. It raises the head only if it writes, together with one entry in `changes`.
 
--- A task with its tags as an answer.
+-- A task with its tags as an answer. Its body is not a text, so its type is found under any `search_path`: a node of a
+-- cluster that gets a copy checks the body under its own.
 create function answer_with(outcome text, change_id bigint, field_versions integer[], task tasks, names text[])
 returns task_answer
 language sql
 immutable
-as $$
-  select
-    row(
-      outcome,
-      change_id,
-      field_versions,
-      task.id,
-      task.user_id,
-      task.title,
-      task.description,
-      task.completed_at is not null,
-      (array['High', 'Medium', 'Low'])[task.priority],
-      task.due_date,
-      names,
-      task.completed_at,
-      task.created_at,
-      task.updated_at,
-      task.version
-    )::task_answer;
-$$;
+return row(
+  outcome,
+  change_id,
+  field_versions,
+  task.id,
+  task.user_id,
+  task.title,
+  task.description,
+  task.completed_at is not null,
+  (array['High', 'Medium', 'Low'])[task.priority],
+  task.due_date,
+  names,
+  task.completed_at,
+  task.created_at,
+  task.updated_at,
+  task.version
+)::task_answer;
 
 -- The fields that differ, with their values in `was`, by column. The tags were `had` and will be `names`.
 create function differences(was tasks, task tasks, had text[], names text[])
