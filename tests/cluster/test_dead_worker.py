@@ -14,8 +14,6 @@ from tests.support.client import Json, Person, fresh_user
 from tests.support.cluster import Cluster, Node, own_cluster, rows
 from tests.support.cluster_load import REFUSALS, ClusterLoad, user_of
 from tests.support.service import Service, running
-from todo_api.cli.distribute import distribute
-from todo_api.db.migrations import upgrade
 from todo_api.db.url import connect_arguments
 
 DEAD: Final[Node] = "worker1"
@@ -49,8 +47,7 @@ OPERATIONS: Final[dict[str, tuple[Call, int]]] = {
 def mine() -> Iterator[Cluster]:
     """A cluster of its own, since these tests kill a worker."""
     with own_cluster() as cluster:
-        upgrade(cluster.url())
-        distribute(cluster.url())
+        cluster.distribute()
         yield cluster
 
 

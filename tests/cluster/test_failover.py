@@ -7,14 +7,11 @@ from tests.support.cluster import own_cluster, rows
 from tests.support.cluster_load import REFUSALS, ClusterLoad
 from tests.support.service import running
 from tests.support.standby import standby_of
-from todo_api.cli.distribute import distribute
-from todo_api.db.migrations import upgrade
 
 
 def test_a_promoted_standby_serves_the_users_of_a_dead_worker_and_has_all_their_writes(tmp_path: Path) -> None:
     with own_cluster() as cluster:
-        upgrade(cluster.url())
-        distribute(cluster.url())
+        cluster.distribute()
         dead = cluster.ports["worker1"]
         with standby_of(cluster, "worker1") as standby, running(tmp_path, {"DATABASE_URL": cluster.url()}) as service:
             load = ClusterLoad(cluster, service)
