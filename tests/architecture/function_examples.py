@@ -141,6 +141,7 @@ BAD: Final = [
     ("head_first", "for update;", ";", "another first statement"),
     ("head_first", "for update;", "for share;", "another first statement"),
     ("head_first", "from heads where", "from tasks where", "another first statement"),
+    ("head_first", AFTER_HEAD, "  select revision into this from heads where user_id = me;", "reads heads"),
     ("head_first", "begin\n  select revision", "begin\n  this := 0;\n  select revision", "another first statement"),
     ("head_raised", LOG, "  instant := instant;\n  insert into changes", "directly one after the other"),
     ("head_raised", "  update heads set revision = this where user_id = me;\n", "", "directly one after the other"),

@@ -1,12 +1,12 @@
 """The rules of the database functions. Each rule yields what is wrong with a function."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from pglast import ast
 
 from tests.architecture.function_bindings import columns_of, is_me, unbound
-from tests.architecture.function_source import Function, Tree, blocks, kind_of, name_of, parts_of, walk
+from tests.architecture.function_source import WRITES, Function, Tree, World, blocks, kind_of, name_of, parts_of, walk
 from todo_api.db.tables import METADATA
 
 LONGEST: Final = 75
@@ -25,38 +25,7 @@ _STATEMENTS: Final = {
     "return",
     "while",
 }
-_WRITES: Final = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
 _CLOCKS: Final = {"now", "statement_timestamp", "transaction_timestamp", "timeofday"}
-
-
-class World(NamedTuple):
-    """The functions that may be called."""
-
-    functions: Mapping[str, Function]
-    built_in: Mapping[str, str]
-    """`provolatile` of PostgreSQL's functions, by name: `i`, `s` or `v`."""
-
-    def volatility(self, name: str) -> str | None:
-        own = self.functions.get(name)
-        return own.volatility if own else self.built_in.get(name)
-
-    @property
-    def called(self) -> set[str]:
-        return {name for function in self.functions.values() for name, _ in function.calls}
-
-    def writes(self, function: Function) -> bool:
-        """True if it, or a function that it calls, changes a row."""
-        return any(True for each in self.reached(function) for kind in _WRITES for _ in each.nodes(kind))
-
-    def logs(self, function: Function) -> bool:
-        inserts = [node for each in self.reached(function) for node in each.nodes(ast.InsertStmt)]
-        return any(node.relation.relname == "changes" for node in inserts)
-
-    def reached(self, function: Function) -> Iterator[Function]:
-        """The function and those that it calls."""
-        yield function
-        for name in {name for name, _ in function.calls if name in self.functions} - {function.name}:
-            yield from self.reached(self.functions[name])
 
 
 def header(function: Function, world: World) -> Iterator[str]:
@@ -107,9 +76,9 @@ def static(function: Function, world: World) -> Iterator[str]:
         for kind in {kind_of(statement) for statement in block} - _STATEMENTS:
             yield f"has a statement of the kind {kind}"
     for part in function.parts:
-        if not isinstance(part.tree, (ast.SelectStmt, *_WRITES)):
+        if not isinstance(part.tree, (ast.SelectStmt, *WRITES)):
             yield f"has a {type(part.tree).__name__}"
-        if any(isinstance(step.ctequery, _WRITES) for step in function.nodes(ast.CommonTableExpr)):
+        if any(isinstance(step.ctequery, WRITES) for step in function.nodes(ast.CommonTableExpr)):
             yield "writes in a WITH"
 
 
@@ -139,7 +108,7 @@ def calls_in_writes(function: Function, world: World) -> Iterator[str]:
     """Citus refuses volatile functions in writes, and stable ones that read a column."""
     names = set(function.variables)
     for part in function.parts:
-        for node in walk(part.tree) if isinstance(part.tree, _WRITES) else ():
+        for node in walk(part.tree) if isinstance(part.tree, WRITES) else ():
             if isinstance(node, ast.FuncCall):
                 name, volatility = name_of(node), world.volatility(name_of(node))
                 of_columns = any(each not in names for each in columns_of(node.args))
@@ -152,14 +121,23 @@ def calls_in_writes(function: Function, world: World) -> Iterator[str]:
 
 
 def head_first(function: Function, world: World) -> Iterator[str]:
-    """Functions that only others call are left out: those have locked the head."""
+    """Functions that only others call may begin otherwise: those have locked the head."""
+    for node in function.nodes(ast.SelectStmt):
+        if _sources(node) == ["heads"] and not _locks(node):
+            yield "reads heads without `for update`"
     if function.is_plpgsql and function.name not in world.called:
         first = next(parts_of(function.statements[:1]), None)
         tree = first.tree if first and first.kind == "execsql" else None
-        locked = isinstance(tree, ast.SelectStmt) and [lock.strength.name for lock in tree.lockingClause or ()]
-        tables = {node.relname for node in walk(tree) if isinstance(node, ast.RangeVar)}
-        if locked != ["LCS_FORUPDATE"] or tables != {"heads"}:
+        if not isinstance(tree, ast.SelectStmt) or _sources(tree) != ["heads"] or not _locks(tree):
             yield "has another first statement than `select … from heads where user_id = me for update`"
+
+
+def _sources(node: ast.SelectStmt) -> list[str]:
+    return [each.relname for each in walk(node) if isinstance(each, ast.RangeVar)]
+
+
+def _locks(node: ast.SelectStmt) -> bool:
+    return [lock.strength.name for lock in node.lockingClause or ()] == ["LCS_FORUPDATE"]
 
 
 def head_raised(function: Function, world: World) -> Iterator[str]:
@@ -184,7 +162,7 @@ def head_raised(function: Function, world: World) -> Iterator[str]:
 def _written(statement: Tree) -> tuple[str, str, str] | None:
     """Table, kind and value of `revision`, if the statement itself changes rows."""
     tree = next((part.tree for part in parts_of([statement]) if kind_of(statement) == "execsql"), None)
-    if not isinstance(tree, _WRITES):
+    if not isinstance(tree, WRITES):
         return None
     revision = ""
     if isinstance(tree, ast.UpdateStmt):

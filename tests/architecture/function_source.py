@@ -1,7 +1,7 @@
 """Reads the database functions from their files, with PostgreSQL's parsers for SQL and PL/pgSQL (pglast)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,8 @@ _ASSIGNMENTS: Final = {3, 4, 5}
 """`parseMode` of an assignment: RawParseMode in PostgreSQL's parser/parser.h."""
 _EXPRESSION: Final = 2
 _IMPLICIT: Final = {"found", "sqlstate", "sqlerrm"}
+
+WRITES: Final = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
 
 type Tree = dict[str, Any]
 """A node of PL/pgSQL's parser: `{"PLpgSQL_stmt_if": {"cond": …, "then_body": […]}}`."""
@@ -166,3 +168,33 @@ def functions(text: str) -> list[Function]:
     """
     texts = definitions(text)
     return [Function(each) for each in texts if not isinstance(parse_sql(each)[0].stmt, ast.CompositeTypeStmt)]
+
+
+class World(NamedTuple):
+    """The functions that may be called."""
+
+    functions: Mapping[str, Function]
+    built_in: Mapping[str, str]
+    """`provolatile` of PostgreSQL's functions, by name: `i`, `s` or `v`."""
+
+    def volatility(self, name: str) -> str | None:
+        own = self.functions.get(name)
+        return own.volatility if own else self.built_in.get(name)
+
+    @property
+    def called(self) -> set[str]:
+        return {name for function in self.functions.values() for name, _ in function.calls}
+
+    def writes(self, function: Function) -> bool:
+        """True if it, or a function that it calls, changes a row."""
+        return any(True for each in self.reached(function) for kind in WRITES for _ in each.nodes(kind))
+
+    def logs(self, function: Function) -> bool:
+        inserts = [node for each in self.reached(function) for node in each.nodes(ast.InsertStmt)]
+        return any(node.relation.relname == "changes" for node in inserts)
+
+    def reached(self, function: Function) -> Iterator[Function]:
+        """The function and those that it calls."""
+        yield function
+        for name in {name for name, _ in function.calls if name in self.functions} - {function.name}:
+            yield from self.reached(self.functions[name])

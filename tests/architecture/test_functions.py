@@ -1,5 +1,8 @@
 """The database functions keep their rules, and each rule refuses a function that breaks it."""
 
+import re
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import Final
 
 import anyio
@@ -7,9 +10,11 @@ import asyncpg
 import pytest
 
 from tests.architecture.function_examples import BAD, GOOD
-from tests.architecture.function_rules import RULES, World
-from tests.architecture.function_source import FILES, Function, functions
+from tests.architecture.function_rules import RULES
+from tests.architecture.function_source import FILES, Function, World, functions
+from todo_api import features
 from todo_api.db.functions import FILES as INSTALLED
+from todo_api.db.statement import FunctionCall
 from todo_api.db.url import connect_arguments
 
 FUNCTIONS: Final = [function for file in FILES for function in functions(file.read_text())]
@@ -49,6 +54,15 @@ def test_every_file_is_installed() -> None:
 
 def test_each_function_keeps_the_rules(built_in: dict[str, str]) -> None:
     assert complaints(FUNCTIONS, FUNCTIONS, built_in) == set()
+
+
+def test_the_service_calls_the_functions_that_lock_the_head() -> None:
+    """All of them, with their arguments in order, and none of those that only other functions call."""
+    modules = [import_module(each.name) for each in walk_packages(features.__path__, "todo_api.features.")]
+    calls = [each for module in modules for each in vars(module).values() if isinstance(each, FunctionCall)]
+    called = World({function.name: function for function in FUNCTIONS}, {}).called
+    entries = {each.name: [name for name, _ in each.arguments] for each in FUNCTIONS if each.name not in called}
+    assert {re.findall(r"\w+\.(\w+)\(", each.sql)[0]: list(each.names) for each in calls} == entries
 
 
 def test_each_name_has_one_function() -> None:

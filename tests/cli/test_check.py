@@ -47,6 +47,14 @@ def test_a_database_without_tables_says_how_to_migrate(empty: str, tmp_path: Pat
     assert message.endswith("run `todo-api database upgrade`")
 
 
+def test_a_database_without_the_functions_says_how_to_install_them(empty: str, tmp_path: Path) -> None:
+    upgrade(empty)
+    run(empty, "drop schema writes_1 cascade")
+    ok, message = checked(tmp_path, DATABASE_URL=empty)["migrations"]
+    assert not ok
+    assert message.endswith(", without the schema writes_1: run `todo-api database upgrade`")
+
+
 def test_a_database_that_is_newer_than_the_code_is_ok(empty: str, tmp_path: Path) -> None:
     upgrade(empty)
     run(empty, "update alembic_version set version_num = '9998'")

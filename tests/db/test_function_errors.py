@@ -4,14 +4,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import anyio
+import anyio.to_thread
 import asyncpg
+import httpx
 import pytest
 
-from tests.support.client import fresh_user
+from tests.support.client import Person, fresh_user
+from tests.support.service import running
 from todo_api.db.functions import SCHEMA
 from todo_api.db.url import connect_arguments
 from todo_api.errors import from_database
@@ -136,11 +140,7 @@ def test_a_connection_that_is_ended(database_url: str) -> None:
     """Only the answers are compared: the driver may see the end of the connection before it has read the error."""
 
     async def ended(sql: str, *arguments: Any) -> tuple[object, ...]:
-        async with (
-            connected(database_url) as holder,
-            connected(database_url) as connection,
-            holder.transaction(),
-        ):
+        async with connected(database_url) as holder, connected(database_url) as connection, holder.transaction():
             await holder.fetch(HEAD, arguments[0])
             call = asyncio.create_task(refused(connection, sql, *arguments))
             await waits(holder, connection)
@@ -216,9 +216,32 @@ def test_a_change_in_between_of_a_transaction_with_an_old_snapshot(database_url:
 def test_a_version_of_the_functions_that_is_not_installed(database_url: str) -> None:
     async def compare() -> None:
         async with connected(database_url) as connection:
-            inside = await refused(connection, CHANGE.replace(SCHEMA, "writes_0"), "ann", uuid4())
-            assert inside[-2:] == (503, "not_migrated")
-            inside = await refused(connection, f"select {SCHEMA}.not_there()")
-            assert inside[-2:] == (503, "not_migrated")
+            for schema in ("writes_0", "pg_catalog"):
+                inside = await refused(connection, CHANGE.replace(SCHEMA, schema), "ann", uuid4())
+                assert inside[-2:] == (503, "not_migrated")
 
     anyio.run(compare)
+
+
+def test_the_service_says_busy_if_the_head_stays_locked(database_url: str, tmp_path: Path) -> None:
+    url = f"{database_url}{'&' if '?' in database_url else '?'}options=-c%20lock_timeout%3D50"
+
+    async def hold(ann: Person, task: dict[str, Any]) -> list[httpx.Response]:
+        path = f"tasks/{task['id']}"
+        async with connected(database_url) as holder, holder.transaction():
+            await holder.fetch(HEAD, ann.user_id)
+            return [
+                await anyio.to_thread.run_sync(call)
+                for call in (
+                    lambda: ann.post("tasks", json={"title": "b"}),
+                    lambda: ann.put(path, json={"title": "b"}),
+                    lambda: ann.patch(f"{path}/complete"),
+                    lambda: ann.delete(path),
+                )
+            ]
+
+    with running(tmp_path, {"DATABASE_URL": url}) as service, Person(service.url, fresh_user("ann")) as ann:
+        task = ann.creates()
+        answers = anyio.run(hold, ann, task)
+        assert [(each.status_code, each.json()["code"]) for each in answers] == [(503, "busy")] * 4
+        assert ann.sees(task["id"]) == task

@@ -93,6 +93,19 @@ def test_a_missing_table_makes_readiness_check_again(empty: str, tmp_path: Path)
         ann.creates()
 
 
+def test_without_its_functions_it_is_not_ready(empty: str, tmp_path: Path) -> None:
+    upgrade(empty)
+    with running(tmp_path, {"DATABASE_URL": empty}) as service, Person(service.url, fresh_user("ann")) as ann:
+        ann.creates()
+        run(empty, "drop schema writes_1 cascade")
+        for answer in (ann.post("tasks", json={"title": "a"}), ann.get("/health/ready")):
+            assert (answer.status_code, answer.json()["code"]) == (503, "not_migrated")
+        assert ann.get("tasks").json()["total"] == 1
+        upgrade(empty)
+        service.wait_until_it_answers(seconds=5)
+        ann.creates()
+
+
 def test_a_role_that_cannot_read_the_revision_is_ready(empty: str, tmp_path: Path) -> None:
     upgrade(empty)
     role = f"app_{time.time_ns()}"

@@ -9,6 +9,7 @@ import httpx
 
 from todo_api.auth.keys import NoUsableKey, published_keys
 from todo_api.config.settings import Settings
+from todo_api.db.functions import SCHEMA
 from todo_api.db.schema import REVISIONS, is_new_enough
 from todo_api.db.url import connect_arguments, is_pooler
 
@@ -18,7 +19,7 @@ _KEYS_SECONDS: Final = 5
 _FACTS: Final = """
     select current_setting('server_version_num')::int / 10000 as version, pg_is_in_recovery() as standby,
            current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as limit,
-           to_regclass('alembic_version') is not null as migrated
+           to_regclass('alembic_version') is not null as migrated, to_regnamespace($1) is not null as functions
 """
 
 
@@ -49,7 +50,7 @@ async def _database(settings: Settings, url: str) -> list[Check]:
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         return [Check(ok=False, subject="database", message=f"cannot connect: {reason[0]}")]
     try:
-        facts = await connection.fetchrow(_FACTS)
+        facts = await connection.fetchrow(_FACTS, SCHEMA)
         milliseconds = sorted([await _round_trip(connection) for _ in range(_ROUND_TRIPS)])[_ROUND_TRIPS // 2]
         revisions = await connection.fetch("select version_num from alembic_version") if facts["migrated"] else []
     finally:
@@ -57,7 +58,7 @@ async def _database(settings: Settings, url: str) -> list[Check]:
     return [
         _server(facts, milliseconds),
         _connections(settings, url, facts["limit"]),
-        _migrations({row[0] for row in revisions}),
+        _migrations({row[0] for row in revisions}, functions=facts["functions"]),
     ]
 
 
@@ -89,9 +90,12 @@ def _connections(settings: Settings, url: str, limit: int) -> Check:
     return Check(ok=ok, subject="connections", message=message)
 
 
-def _migrations(current: set[str]) -> Check:
+def _migrations(current: set[str], *, functions: bool) -> Check:
     newest = REVISIONS[-1]
     names = ", ".join(sorted(current)) or "nothing"
+    if is_new_enough(current) and not functions:
+        message = f"the database is at {names}, without the schema {SCHEMA}: run `todo-api database upgrade`"
+        return Check(ok=False, subject="migrations", message=message)
     if current == {newest}:
         return Check(ok=True, subject="migrations", message=f"at {names}, the newest")
     if is_new_enough(current):

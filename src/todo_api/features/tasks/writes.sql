@@ -1,29 +1,32 @@
 -- The writes of tasks. Each function locks the user's head row first, so its other statements see everything that the
 -- user's earlier writes committed. It raises the head only if it writes, together with one entry in `changes`.
 
--- A task with its tags as an answer. Its body is not a text, so its type is found under any `search_path`: a node of a
--- cluster that gets a copy checks the body under its own.
+-- A task with its tags as an answer. The row has no cast to `task_answer`: a node of a cluster checks the body of its
+-- copy under its own `search_path`, and would not find the type.
 create function answer_with(outcome text, change_id bigint, field_versions integer[], task tasks, names text[])
 returns task_answer
 language sql
 immutable
-return row(
-  outcome,
-  change_id,
-  field_versions,
-  task.id,
-  task.user_id,
-  task.title,
-  task.description,
-  task.completed_at is not null,
-  (array['High', 'Medium', 'Low'])[task.priority],
-  task.due_date,
-  names,
-  task.completed_at,
-  task.created_at,
-  task.updated_at,
-  task.version
-)::task_answer;
+as $$
+  select
+    row(
+      outcome,
+      change_id,
+      field_versions,
+      task.id,
+      task.user_id,
+      task.title,
+      task.description,
+      task.completed_at is not null,
+      (array['High', 'Medium', 'Low'])[task.priority],
+      task.due_date,
+      names,
+      task.completed_at,
+      task.created_at,
+      task.updated_at,
+      task.version
+    );
+$$;
 
 -- The fields that differ, with their values in `was`, by column. The tags were `had` and will be `names`.
 create function differences(was tasks, task tasks, had text[], names text[])
