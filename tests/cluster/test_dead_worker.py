@@ -167,14 +167,14 @@ def test_a_write_that_waits_for_a_lock_ends_within_5_s_and_did_nothing(
 
 
 def test_a_write_that_is_cancelled_while_its_worker_commits_is_outcome_unknown(mine: Cluster, ann: Person) -> None:
-    """The worker waits for a synchronous standby that is away. The write is stored there."""
-    ann.creates()
+    """The worker waits for a synchronous standby that is away. The change is stored there."""
+    task = ann.creates()
     worker = mine.url(DEAD)
     rows(worker, "alter system set synchronous_standby_names = 'nobody'", "select pg_reload_conf()")
     try:
         time.sleep(0.5)
-        answer = ann.post("tasks", json={"title": "stored"})
+        answer = ann.patch(f"tasks/{task['id']}/complete")
     finally:
         rows(worker, "alter system reset synchronous_standby_names", "select pg_reload_conf()")
     assert refused(answer) == "outcome_unknown"
-    assert [task["title"] for task in ann.get("tasks").json()["data"]] == ["stored", "Buy milk"]
+    assert ann.sees(task["id"])["version"] == 2
