@@ -73,7 +73,7 @@ class ClusterLoad:
             time.sleep(0.02)
 
     def wrong(self) -> Counter[str]:
-        """What is stored otherwise than the answers say."""
+        """Counts the tasks that are stored otherwise than the answers say. Empty if there are none."""
         return anyio.run(compare_all, self._writers, self._cluster.url())
 
     def _of(self, node: Node) -> list[RecordingWriter]:
