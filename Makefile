@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench load growth generators lock node client docs-assets
+.PHONY: help install run test check format bench load growth cluster generators lock node client docs-assets
 
 PDM := .pdm/bin/pdm
 PYTHON := .venv/bin/python
@@ -52,6 +52,10 @@ load: $(INSTALLED) ## measure 1000 users at once with Locust: 3 minutes
 growth: $(INSTALLED) ## measure how cost grows with users and tasks: 5 minutes
 	$(BENCH)
 	$(PYTHON) -m benchmarks.growth.run
+
+cluster: $(INSTALLED) ## measure a Citus cluster beside a plain PostgreSQL: 6 minutes
+	$(BENCH)
+	$(PYTHON) -m benchmarks.cluster.run
 
 generators: $(INSTALLED) .generators/.installed ## try the generators of clients, and write docs/generators.md: 2 minutes
 	PATH="$(CURDIR)/.generators/bin:$$PATH" $(PYTHON) -m tests.openapi.generators.run

@@ -1,10 +1,11 @@
-"""Databases on the cluster: the migrated one that the tests share, and new ones."""
+"""Databases on the cluster: the migrated one that the tests share, with a service, and new ones."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.cluster import Cluster
+from tests.support.service import Service, running
 
 
 @pytest.fixture
@@ -15,7 +16,14 @@ def empty(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def distributed(cluster: Cluster) -> str:
-    """The URL of the database that is migrated and distributed."""
+def database_url(cluster: Cluster) -> str:
+    """The URL of the database that is migrated and distributed, in the place of the embedded PostgreSQL's."""
     cluster.distribute()
-    return cluster.url()
+    return cluster.socket_url()
+
+
+@pytest.fixture(scope="session")
+def service(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service on the cluster. `ann`, `bob` and `anyone` are its clients."""
+    with running(tmp_path_factory.mktemp("cluster"), {"DATABASE_URL": database_url}) as service:
+        yield service

@@ -19,10 +19,12 @@ HELD_SECONDS = 3
 """Less than the service waits for a statement."""
 
 _WAITING = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+_WAITING_ON_A_CLUSTER = f"select sum(result::int) from run_command_on_workers($${_WAITING}$$)"
+_IS_CLUSTER = "select to_regproc('run_command_on_workers') is not null"
 _ROW = "select 1 from tasks where user_id = $1 for update"
 _KEY = "select 1 from idempotency_keys where user_id = $1 for update"
 _NEW_KEY = "insert into idempotency_keys values ($1, 'k', '', gen_random_uuid(), now())"
-_AGED = "update idempotency_keys set created_at = created_at - interval '8 days' where user_id = $1"
+_AGED = "update idempotency_keys set created_at = now() - interval '8 days' where user_id = $1"
 
 Send = Callable[[httpx.AsyncClient, int], Awaitable[httpx.Response]]
 
@@ -44,9 +46,10 @@ async def _overlap(url: str, user: str, sql: str, send: Send) -> list[httpx.Resp
             for number in range(MANY):
                 clients.start_soon(one, number)
             waiting = 0
+            count = _WAITING_ON_A_CLUSTER if await watcher.fetchval(_IS_CLUSTER) else _WAITING
             while waiting < MANY and time.monotonic() < deadline:
                 await anyio.sleep(0.01)
-                waiting = await watcher.fetchval(_WAITING)
+                waiting = await watcher.fetchval(count)
             await hold.rollback()
             assert waiting > 1, "nothing overlapped"
         return answers

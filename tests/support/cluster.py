@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, NoReturn
+from urllib.parse import quote
 from uuid import uuid4
 
 import anyio
@@ -59,6 +60,10 @@ class Cluster:
 
     def url(self, node: Node = "coordinator", database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.ports[node]}/{database}?sslmode=disable"
+
+    def socket_url(self, node: Node = "coordinator") -> str:
+        """For the proxies of the tests, which connect to a Unix socket."""
+        return f"postgresql://postgres@/postgres?host={quote(str(self.directory), safe='')}&port={self.ports[node]}"
 
     def start(self) -> None:
         try:

@@ -1,9 +1,9 @@
 """A proxy between the service and PostgreSQL that counts round trips."""
 
 import asyncio
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.support.background_server import BackgroundServer
+from tests.support.proxy import socket_of
 
 _READY_FOR_QUERY = ord("Z")
 
@@ -13,8 +13,7 @@ class CountingProxy(BackgroundServer):
 
     def __init__(self, database_url: str) -> None:
         super().__init__()
-        parts = urlsplit(database_url)
-        self._socket = unquote(parse_qs(parts.query)["host"][0]) + "/.s.PGSQL.5432"
+        self._socket = socket_of(database_url)
         self.delay = 0.0
         """Seconds added to each message to the server."""
         self.round_trips = 0

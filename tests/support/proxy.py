@@ -154,4 +154,5 @@ class Proxy(BackgroundServer):
 
 
 def socket_of(database_url: str) -> str:
-    return unquote(parse_qs(urlsplit(database_url).query)["host"][0]) + "/.s.PGSQL.5432"
+    query = parse_qs(urlsplit(database_url).query)
+    return f"{unquote(query['host'][0])}/.s.PGSQL.{query.get('port', ['5432'])[0]}"

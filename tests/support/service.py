@@ -55,7 +55,11 @@ def _reserve(wanted: int) -> int:
         # Both families, since `localhost` may be either.
         holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind(("", wanted))
+    try:
+        holder.bind(("", wanted))
+    except OSError:
+        holder.close()
+        raise
     _reserved.append(holder)
     port: int = holder.getsockname()[1]
     return port

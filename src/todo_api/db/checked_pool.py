@@ -2,32 +2,23 @@
 
 import asyncio
 import logging
-import math
-from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 import asyncpg
 
+from todo_api.db.background import BackgroundTasks
 from todo_api.db.backoff import pause
 from todo_api.db.connection import Connection
-from todo_api.db.failures import LOST, UNSENT, is_permanent, refused
+from todo_api.db.failures import LOST, UNSENT, is_lost, is_permanent, refused
 from todo_api.db.pool import Pool, PoolExhausted
-from todo_api.db.readiness import DatabaseHealth
-from todo_api.db.schema import Schema
+from todo_api.db.probe import Probe
+from todo_api.db.time_limits import FIRST_TRY_SECONDS, STATEMENT_SECONDS, TEST_SECONDS, now
 from todo_api.db.url import connect_arguments, is_pooler
 from todo_api.errors import Busy
 
-REQUEST_SECONDS: Final = 4.6
-"""For a statement: waiting for a connection, the statement, and its second try."""
-FIRST_TRY_SECONDS: Final = 2.0
-"""For the first try of a statement that may be repeated: a connection that broke silently never answers."""
-_STATEMENT_SECONDS: Final = 4.0
-"""PostgreSQL's own limit, below `REQUEST_SECONDS`: the server itself then reports that a slow write did not happen."""
 _IDLE_SECONDS: Final = 240
 """Below five minutes: Neon then suspends an idle database and closes its connections."""
 _SWEEP_SECONDS: Final = 20
-TEST_SECONDS: Final = 1.0
-"""For a test query."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.4
 """Seconds between two tries to connect."""
 _LOG: Final = logging.getLogger(__name__)
@@ -40,24 +31,27 @@ class CheckedPool:
         arguments = connect_arguments(url)
         if not is_pooler(url):
             # A pooler refuses these parameters. Behind one, `alter role` sets them (docs/reliability.md).
-            limit = str(int(_STATEMENT_SECONDS * 1000))
+            limit = str(int(STATEMENT_SECONDS * 1000))
             arguments["server_settings"] |= {"statement_timeout": limit, "idle_in_transaction_session_timeout": limit}
         self._arguments = arguments
         self.pool = Pool(self._connect, size)
-        self._background: set[asyncio.Task[object]] = set()
-        self.health = DatabaseHealth(self._ping)
-        self.schema = Schema(self._once)
+        self._background = BackgroundTasks()
+        self._probe = Probe(self.pool, self._connect, self.acquire)
+        self.health = self._probe.health
+        self.schema = self._probe.schema
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the server is a coordinator of Citus, or may be one, since it was not asked yet."""
+        return self._probe.is_cluster is not False
 
     def open(self) -> None:
-        self._in_background(self._begin())
-        self._in_background(self._sweep())
+        self._background.start(self._probe.begin())
+        self._background.start(self._sweep())
 
     async def close(self) -> None:
         await self.pool.close(FIRST_TRY_SECONDS)
-        while self._background:
-            for task in self._background:
-                task.cancel()
-            await asyncio.gather(*self._background, return_exceptions=True)
+        await self._background.cancel()
 
     async def acquire(
         self, deadline: float, *, validate_after: float, skip_check_within: float = 0.0, retry_connect: bool = True
@@ -102,16 +96,16 @@ class CheckedPool:
         """Takes the connection back after an error. `first`: another try follows, as in `Database._fetch`."""
         if isinstance(error, (TimeoutError, asyncio.CancelledError)) and not connection.is_closed():
             # The driver sends a cancel request to the server. The client's request does not wait for its effect.
-            self._in_background(self._settle(connection, FIRST_TRY_SECONDS))
+            self._background.start(self._settle(connection, FIRST_TRY_SECONDS))
             return
-        if isinstance(error, (*LOST, *UNSENT)):
+        if is_lost(error) or isinstance(error, UNSENT):
             if first or isinstance(error, TimeoutError):
                 self.health.mark_unknown()
             else:
                 self.health.failed(error)
         if connection.is_closed():
             self.pool.release(connection)
-        elif isinstance(error, asyncpg.PostgresError) and not isinstance(error, LOST):
+        elif isinstance(error, asyncpg.PostgresError) and not is_lost(error):
             self.schema.failed(error)
             connection.succeeded()
             self.pool.release(connection)
@@ -186,63 +180,7 @@ class CheckedPool:
         connection.add_termination_listener(on_close)
         return connection
 
-    async def _ping(self) -> None:
-        await self._once(lambda connection, seconds: connection.execute("select", timeout=seconds))
-
-    async def _once[T](self, send: Callable[[Connection, float], Awaitable[T]]) -> T:
-        """Returns the result of a query of our own, which `send` sends with a time-out in seconds, once.
-
-        If all connections are in use, it opens one more and closes it: slow statements must not delay readiness.
-
-        Raises:
-            errors.Unavailable: the database did not answer.
-            asyncpg.PostgresError: the database refused the query.
-        """
-        deadline = now() + REQUEST_SECONDS
-        extra = self.pool.is_full
-        try:
-            if extra:
-                async with asyncio.timeout_at(deadline):
-                    connection = await self._connect()
-            else:
-                connection = await self.acquire(deadline, validate_after=math.inf, retry_connect=False)
-        except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
-            self.health.failed(error)
-            raise refused(error) from error
-        try:
-            result = await send(connection, min(FIRST_TRY_SECONDS, deadline - now()))
-            if extra:
-                await connection.close(timeout=TEST_SECONDS)
-        except asyncpg.SyntaxOrAccessError:
-            self.health.succeeded()
-            raise
-        except (asyncpg.PostgresError, *LOST, *UNSENT) as error:
-            connection.terminate()
-            self.health.failed(error)
-            raise refused(error) from error
-        except BaseException:
-            connection.terminate()
-            raise
-        finally:
-            connection.terminate() if extra else self.pool.release(connection)
-        self.health.succeeded()
-        return result
-
-    async def _begin(self) -> None:
-        await self.health.begin()
-        await self.schema.begin()
-
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             self.pool.close_idle(_IDLE_SECONDS)
-
-    def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-
-
-def now() -> float:
-    """The loop's time, in seconds, as in every `deadline`."""
-    return asyncio.get_running_loop().time()

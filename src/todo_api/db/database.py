@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import asyncpg
 
-from todo_api.db.checked_pool import FIRST_TRY_SECONDS, REQUEST_SECONDS, TEST_SECONDS, CheckedPool, now
-from todo_api.db.failures import LOST, UNSENT, refusal
+from todo_api.db.checked_pool import CheckedPool
+from todo_api.db.failures import LOST, UNSENT, interruption, refusal
 from todo_api.db.fair_semaphore import FairSemaphore
 from todo_api.db.statement import Statement
+from todo_api.db.time_limits import FIRST_TRY_SECONDS, REQUEST_SECONDS, TEST_SECONDS, now
 from todo_api.errors import Busy, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown, Unavailable
 from todo_api.observability.context import count_event
 
@@ -133,6 +134,8 @@ class Database:
                     raise DatabaseTooSlow from error
                 raise
             self._connections.failed(connection, error, first=first)
+            if failure := interruption(error, writes=statement.writes, cluster=self._connections.is_cluster):
+                raise failure from error
             raise
         self._connections.succeeded(connection)
         return rows

@@ -1,0 +1,14 @@
+"""The tests of the features, on the cluster."""
+
+import pytest
+
+from tests.features.tasks import test_list_oracle
+from tests.support.repeated import repeat
+
+repeat("features", globals(), left_out={"test_health": "It breaks databases of its own, in ways that need no cluster."})
+
+
+@pytest.fixture(autouse=True)
+def fewer_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of random queries: `test_routing` looks at the plans of all of them."""
+    monkeypatch.setattr(test_list_oracle, "EXAMPLES", 10)

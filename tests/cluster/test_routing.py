@@ -1,0 +1,219 @@
+"""Each read and each call of a function goes to one node only: the one that has the user."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import anyio
+import asyncpg
+import pytest
+
+from tests.architecture.test_statements import STATEMENTS
+from tests.support.cluster import Cluster, rows
+from todo_api.db.connection import Connection
+from todo_api.db.functions import SCHEMA
+from todo_api.db.statement import FunctionCall, Statement
+from todo_api.db.url import connect_arguments
+from todo_api.features.tasks.repository import CHANGE, CREATE, REMOVE
+
+TIMES: Final = 8
+"""After five executions PostgreSQL may choose a generic plan."""
+_LITERALS: Final = {
+    "bigint": "1",
+    "boolean": "true",
+    "date": "2026-01-31",
+    "integer": "1",
+    "smallint": "1",
+    "text": "a",
+    "text[]": "{a}",
+    "timestamp with time zone": "2026-01-31T00:00Z",
+    "uuid": str(UUID(int=1)),
+    "character varying": "a",
+    "character varying[]": "{a}",
+}
+_TYPES: Final = "select parameter_types::text[] from pg_prepared_statements where name = $1"
+_NODE: Final = """
+    select nodeport from citus_shards
+    where shardid = get_shard_id_for_distribution_column('tasks', '{}') and table_name = 'tasks'::regclass
+"""
+SENT: Final = '{"title": "T", "title_folded": "t", "description_folded": "", "priority": 2, "completed": false}'
+
+
+class Remote:
+    """A connection to the coordinator, with the commands that the coordinator sends to nodes."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.sent: list[tuple[str, int]] = []
+        """SQL and port."""
+        connection.add_log_listener(self._hear)
+
+    def _hear(self, _connection: object, message: asyncpg.PostgresLogMessage) -> None:
+        if message.message.startswith("issuing "):
+            port = int(message.detail.partition("127.0.0.1:")[2].split()[0])
+            self.sent.append((message.message.removeprefix("issuing "), port))
+
+    async def commands(self, sql: str, *values: Any) -> list[tuple[str, int]]:
+        """Sends it as the service does, and returns the commands for the nodes."""
+        self.sent.clear()
+        await self.connection.fetch(sql, *values)
+        return [*self.sent]
+
+
+@asynccontextmanager
+async def remote(url: str) -> AsyncIterator[Remote]:
+    connection = await asyncpg.connect(**connect_arguments(url), connection_class=Connection)
+    try:
+        await connection.execute("set citus.log_remote_commands = on")
+        yield Remote(connection)
+    finally:
+        await connection.close()
+
+
+def with_remote(url: str, test: Callable[[Remote], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        async with remote(url) as connection:
+            await test(connection)
+
+    anyio.run(run)
+
+
+async def plans(connection: Connection, sql: str, me: int, times: int = TIMES) -> list[str]:
+    """The plans of the first and later executions of a prepared statement. `me`: the place of that parameter."""
+    await connection.execute(f"prepare asked as {sql}")
+    types = await connection.fetchval(_TYPES, "asked")
+    literals = [_LITERALS[type_] for type_ in types]
+    literals[me] = "ann"
+    arguments = ", ".join(f"'{literal}'" for literal in literals)
+    found = []
+    for _ in range(times):
+        explained = await connection.fetch(f"explain execute asked ({arguments})")
+        found.append("\n".join(row[0] for row in explained))
+    await connection.execute("deallocate asked")
+    return found
+
+
+def assert_one_task(plan: str) -> None:
+    assert plan.count("Task Count: ") == plan.count("Task Count: 1\n") == 1, plan
+    assert "Distributed Subplan" not in plan, plan
+
+
+@pytest.mark.parametrize(
+    ("statements", "times"), [(STATEMENTS, 1), (STATEMENTS[::10], TIMES)], ids=["all", "after many executions"]
+)
+def test_every_read_goes_to_one_node(database_url: str, statements: list[Statement], times: int) -> None:
+    """Whether PostgreSQL chooses a generic plan does not depend on the statement: Citus makes each too expensive."""
+
+    async def explain() -> None:
+        connection = await asyncpg.connect(**connect_arguments(database_url), connection_class=Connection)
+        try:
+            for statement in statements:
+                first, *others = await plans(connection, statement.sql, statement.names.index("me"), times)
+                assert_one_task(first)
+                assert {*others} <= {first}, "another plan than at first"
+        finally:
+            await connection.close()
+
+    anyio.run(explain)
+
+
+def calls(user: str) -> list[tuple[FunctionCall, list[Any]]]:
+    """Calls of every function that the service calls, with and without an effect."""
+    task = uuid4()
+    return [
+        (CREATE, [user, task, SENT, ["a", "b"], ["a", "b"], None, None]),
+        (CREATE, [user, uuid4(), SENT, ["a"], ["a"], "key", b"print"]),
+        (CREATE, [user, uuid4(), SENT, ["a"], ["a"], "key", b"print"]),
+        (CHANGE, [user, task, '{"title": "U", "title_folded": "u"}', ["b", "c"], ["b", "c"], None]),
+        (CHANGE, [user, task, "{}", None, None, [1]]),
+        (CHANGE, [user, task, '{"toggle": true}', None, None, None]),
+        (CHANGE, [user, uuid4(), '{"toggle": true}', None, None, None]),
+        (REMOVE, [user, task, None]),
+        (REMOVE, [user, task, None]),
+    ]
+
+
+def test_all_functions_are_called_here(database_url: str) -> None:
+    named = rows(
+        database_url,
+        f"select proname from pg_proc where pronamespace = '{SCHEMA}'::regnamespace and pg_get_function_result(oid) "
+        "like '%task_answer' and proargnames[1] = 'me' and proname not in ('claim_key', 'existing_task')",
+    )
+    assert {call.sql.split("(")[0].split(".")[1] for call, _ in calls("ann")} == {row["proname"] for row in named}
+
+
+def test_every_call_of_a_function_is_one_command_to_the_node_of_its_user(cluster: Cluster, database_url: str) -> None:
+    """Also after many executions of the driver's prepared statements, and for users of both workers."""
+
+    async def run(connection: Remote) -> None:
+        used = set()
+        for number in range(TIMES * 2):
+            user = f"routed-{number}-{uuid4()}"
+            node = await connection.connection.fetchval(_NODE.format(user))
+            used.add(node)
+            for call, values in calls(user):
+                ((sql, port),) = await connection.commands(call.sql, *values)
+                assert f" FROM {call.sql.split(' ')[3].split('(')[0]}(" in sql
+                assert port == node
+        assert used == {cluster.ports["worker1"], cluster.ports["worker2"]}
+
+    with_remote(database_url, run)
+
+
+def test_every_function_of_a_user_is_distributed(database_url: str) -> None:
+    """A call has the same answer whether it is delegated or not: nothing else would show a lost distribution."""
+    count = rows(database_url, "select count(*) from pg_dist_object where distribution_argument_index is not null")
+    of_users = rows(
+        database_url,
+        f"select count(*) from pg_proc where pronamespace = '{SCHEMA}'::regnamespace and proargnames[1] = 'me'",
+    )
+    assert count[0][0] == of_users[0][0] > 5
+
+
+@pytest.mark.parametrize(
+    ("before", "form", "after"),
+    [
+        ("begin", "select * from {}", "commit"),
+        ("", "select * from {} where outcome = 'created'", ""),
+        ("", "with made as (select * from {}) select * from made", ""),
+        ("", "select (f).outcome from (select {} as f offset 0) x", ""),
+        ("set plan_cache_mode = force_generic_plan", "select * from {}", ""),
+    ],
+    ids=["transaction", "where", "cte", "field", "generic plan"],
+)
+def test_forms_of_a_call_that_are_not_delegated(database_url: str, before: str, form: str, after: str) -> None:
+    """They are answered, statement by statement from the coordinator. So the service uses none of them."""
+
+    async def run(connection: Remote) -> None:
+        user = f"form-{uuid4()}"
+        function = CREATE.sql.removeprefix("select * from ")
+        if before:
+            await connection.connection.execute(before)
+        (made,) = [values for call, values in calls(user)[:1]]
+        assert len(await connection.commands(form.format(function), *made)) > 3
+        if after:
+            await connection.connection.execute(after)
+        assert await connection.connection.fetchval("select count(*) from tasks where user_id = $1", user) == 1
+
+    with_remote(database_url, run)
+
+
+@pytest.mark.parametrize(("argument", "delegated"), [("gen_random_uuid()", False), ("md5('a')::uuid", True)])
+def test_a_volatile_argument_is_not_delegated(database_url: str, argument: str, delegated: bool) -> None:
+    async def run(connection: Remote) -> None:
+        sql = CREATE.sql.replace("$2", argument)
+        for place in range(3, 8):
+            sql = sql.replace(f"${place}", f"${place - 1}")
+        values = [f"volatile-{uuid4()}", *calls("x")[0][1][2:]]
+        assert (len(await connection.commands(sql, *values)) == 1) is delegated
+
+    with_remote(database_url, run)
+
+
+def test_the_service_calls_functions_in_the_bare_form_only() -> None:
+    for call in (CREATE, CHANGE, REMOVE):
+        places = ", ".join(f"${number}" for number in range(1, len(call.names) + 1))
+        assert call.sql.endswith(f"({places})")
+        assert call.sql.startswith(f"select * from {SCHEMA}.")
+        assert call.names[0] == "me"
