@@ -586,6 +586,8 @@ export interface components {
     parameters: never;
     requestBodies: never;
     headers: {
+        /** @description The number of this change. It rises with each change of the user. Absent if nothing was changed. */
+        "Change-Id": string;
         /** @description The path of the new task. */
         Location: string;
         /** @description Requests allowed at once. */
@@ -838,6 +840,7 @@ export interface operations {
             /** @description Created; `Location` is its path. */
             201: {
                 headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
                     /** @description The ETag of the task as it was created. */
                     ETag?: string;
                     /** @description `true` if this is the answer to an earlier request with the same key. */
@@ -1277,6 +1280,7 @@ export interface operations {
             /** @description Request fulfilled, document follows */
             200: {
                 headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
                     /** @description The ETag of the task. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1569,6 +1573,7 @@ export interface operations {
             /** @description Request fulfilled, nothing follows */
             204: {
                 headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
@@ -1801,6 +1806,7 @@ export interface operations {
             /** @description Request fulfilled, document follows */
             200: {
                 headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
                     /** @description The ETag of the task. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -2097,6 +2103,7 @@ export interface operations {
             /** @description Request fulfilled, document follows */
             200: {
                 headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
                     /** @description The ETag of the task. */
                     ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];

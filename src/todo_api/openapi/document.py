@@ -80,6 +80,7 @@ def document(app: Litestar) -> Document:
             for status, errors in by_status(_errors(handler, operation, reads=method in _READS, users=users)).items():
                 operation["responses"][str(status)] = error_response(operation["operationId"], errors, schemas)
             operation["responses"] = dict(sorted(operation["responses"].items()))
+            operation["responses"].get("204", {}).pop("content", None)
             for status, answer in operation["responses"].items():
                 changed = users and method not in _READS and int(status) < 300
                 further = (words.LIMIT_HEADERS if users else {}) | (words.CHANGE_HEADERS if changed else {})
