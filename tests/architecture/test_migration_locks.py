@@ -178,7 +178,7 @@ def test_an_index_is_made_once_although_the_next_migration_waits(migrated: str, 
 
 
 def wait_for_row(url: str, sql: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not run(url, sql):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -6,7 +6,13 @@ from hypothesis import settings
 from tests.concurrency import test_contention, test_mixed, test_races, test_revisions, test_two_devices
 from tests.support.repeated import repeat
 
-repeat("concurrency", globals(), left_out={})
+repeat(
+    "concurrency",
+    globals(),
+    left_out={
+        "test_old_and_new_writers": "The first release did not work on a cluster: its creates with a key failed."
+    },
+)
 
 
 @pytest.fixture(autouse=True)

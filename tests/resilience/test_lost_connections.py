@@ -144,6 +144,9 @@ async def seconds_with_frozen_connections(
     database = Database(url, pool_size=8, max_overflow=0)
     await database.open()
     try:
+        # The queries of the start would use one of the connections.
+        await database.health.check()
+        await database.schema.check()
         tasks = TaskRepository(UserSession(database, person.user_id))
         # Eight users, since at most four statements of one user are under way.
         others = [TaskRepository(UserSession(database, fresh_user("bob"))) for _ in range(8)]
