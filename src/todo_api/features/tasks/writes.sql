@@ -276,6 +276,44 @@ begin
 end;
 $$;
 
+-- Writes the columns of a task that a client can change, and its version. `texts`: the title or the description, too.
+-- Without them PostgreSQL need not compute the stems again.
+create function update_task(me text, task tasks, fields integer[], this bigint, texts boolean)
+returns void
+language plpgsql
+set search_path from current
+as $$
+begin
+  if texts then
+    update tasks
+    set
+      title = task.title,
+      description = task.description,
+      title_folded = task.title_folded,
+      description_folded = task.description_folded,
+      priority = task.priority,
+      due_date = task.due_date,
+      completed_at = task.completed_at,
+      updated_at = task.updated_at,
+      version = task.version,
+      field_versions = fields,
+      revision = this
+    where user_id = me and id = task.id;
+  else
+    update tasks
+    set
+      priority = task.priority,
+      due_date = task.due_date,
+      completed_at = task.completed_at,
+      updated_at = task.updated_at,
+      version = task.version,
+      field_versions = fields,
+      revision = this
+    where user_id = me and id = task.id;
+  end if;
+end;
+$$;
+
 -- Changes the fields in `sent`, and the tags unless `names` is null. `{"toggle": true}` completes or reopens the task.
 -- `versions_sent`: those of If-Match; null: any version. Outcomes: changed, same, stale, missing.
 create function change_task(me text, which uuid, sent jsonb, names text[], folded text[], versions_sent integer[])
@@ -322,20 +360,7 @@ begin
   end if;
   task.version := was.version + 1;
   task.updated_at := instant;
-  update tasks
-  set
-    title = task.title,
-    description = task.description,
-    priority = task.priority,
-    due_date = task.due_date,
-    completed_at = task.completed_at,
-    updated_at = instant,
-    version = task.version,
-    field_versions = fields_changed(was, old, task.version),
-    title_folded = task.title_folded,
-    description_folded = task.description_folded,
-    revision = this
-  where user_id = me and id = which;
+  perform update_task(me, task, fields_changed(was, old, task.version), this, old ?| '{title,description}');
   if names <> had then
     perform link_tags(me, which, had, names, folded);
     perform unlink_tags(me, which, had, names, instant);
