@@ -22,4 +22,5 @@ def shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(test_contention, "SECONDS", 5)
     monkeypatch.setattr(test_races, "RACERS", 30)
     monkeypatch.setattr(test_revisions, "TURNS", 6)
+    monkeypatch.setattr(test_two_devices, "EXPECTED", {200, 201})
     monkeypatch.setattr(test_two_devices, "_SETTINGS", settings(test_two_devices._SETTINGS, max_examples=10))

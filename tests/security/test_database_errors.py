@@ -69,7 +69,7 @@ def complaint(service: Service, **task: str) -> httpx.Response:
         ("53300", 503, "busy"),
         ("55P03", 503, "busy"),
         ("57014", 503, "database_too_slow"),
-        ("57P01", 503, "database_unavailable"),
+        ("57P01", 503, "outcome_unknown"),
         ("08006", 503, "outcome_unknown"),
         ("42601", 500, "internal_error"),
         ("42P01", 503, "not_migrated"),
