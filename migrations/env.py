@@ -18,17 +18,18 @@ from sqlalchemy import Connection, event
 from sqlalchemy.util import await_only
 
 from todo_api.db import cluster, functions
-from todo_api.db.migrations import connect_directly, migrate
+from todo_api.db.migrations import connect_directly, migrate, try_lock
 from todo_api.db.tables import METADATA
 
 _ANY_TIME_IDLE = "set local idle_in_transaction_session_timeout = 0"
-_ONE_AT_A_TIME = "select where pg_try_advisory_xact_lock(hashtext('todo_api migrations'))"
 _PATIENCE_SECONDS = 1800
 _PAUSE_SECONDS = 0.2
 
 
 def offline() -> None:
-    context.configure(dialect_name="postgresql", target_metadata=METADATA, literal_binds=True)
+    # The default style of parameters would print each `%` of a function twice.
+    named = {"paramstyle": "named"}
+    context.configure(dialect_name="postgresql", dialect_opts=named, target_metadata=METADATA, literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
         if context.config.attributes.get("functions"):
@@ -74,9 +75,9 @@ def commit_if_outside_transaction(ctx: MigrationContext, step: Any, heads: Any, 
 
 
 async def take_lock(holder: asyncpg.Connection) -> None:
-    """Polls until the lock is taken. By `execute`, which returns the number of rows: `fetch` would keep a snapshot."""
+    """Polls until the lock is taken."""
     async with asyncio.timeout(_PATIENCE_SECONDS):
-        while await holder.execute(_ONE_AT_A_TIME) == "SELECT 0":  # noqa: ASYNC110 - PostgreSQL sets no event
+        while not await try_lock(holder):  # noqa: ASYNC110 - PostgreSQL sets no event
             await asyncio.sleep(_PAUSE_SECONDS)
 
 

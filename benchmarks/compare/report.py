@@ -27,6 +27,9 @@ _TARGETS: Final = (
     ("create with two tags", "fastapi", 1 / 3, "at most a third of FastAPI"),
 )
 
+_WITHOUT_NEWS: Final = ("304 for a list", "304 for a task", "empty changes")
+_LIMIT_WITHOUT_NEWS: Final = 1.25
+
 
 class Run(Struct, frozen=True):
     server: float
@@ -141,6 +144,20 @@ service's own statement, 50 tasks with tags and total): {comparison.pages:,.0f} 
 """
 
 
+def without_news(comparison: Comparison) -> str:
+    """Reads that tell the client nothing new, beside a get, by the first contender. Empty if they were not measured."""
+    first = next(iter(comparison.after))
+    rows = []
+    for operation in _WITHOUT_NEWS:
+        pair = [comparison.runs.get((name, first)) for name in (operation, "get")]
+        if all(pair):
+            ratios = [[cost(mine) / cost(get) for mine, get in zip(*pair, strict=True)] for cost in (_server, _both)]
+            met = statistics.median(ratios[1]) <= _LIMIT_WITHOUT_NEWS
+            rows.append((operation, *map(_spread, ratios), f"≤ {_LIMIT_WITHOUT_NEWS:.2f}", verdict(met)))
+    head = ("operation", "÷ get, CPU of the server", "÷ get, with PostgreSQL's", "target", "verdict by the sum")
+    return table(head, rows) if rows else ""
+
+
 def start_and_memory(comparison: Comparison) -> str:
     rows = []
     for words, field in (("`/health/ready` is 200", "ready"), ("a list is 200", "list")):
@@ -192,6 +209,6 @@ def _bars(axes: Any, comparison: Comparison, name: str, at: int, longest: float)
 
 def write(comparison: Comparison) -> None:
     draw(comparison)
-    write_part("side-by-side", side_by_side(comparison))
+    write_part("side-by-side", f"{side_by_side(comparison)}\n{without_news(comparison)}\n")
     write_part("targets", targets(comparison))
     write_part("start", start_and_memory(comparison))

@@ -70,6 +70,19 @@ def _known(path: str) -> Callable[[Contender], MakeRequest]:
     return make
 
 
+def _read_all(who: Contender) -> MakeRequest:
+    """Requests for the changes since the present cursor, which is read first: there are none."""
+    requests = []
+    with httpx.Client(base_url=who.url) as client:
+        for number in range(_KNOWN):
+            path, headers = f"/api/{seed_user(number, 1)}/changes", {"Authorization": f"Bearer {token(number)}"}
+            page = client.get(path, headers=headers).json()
+            while page["has_more"]:
+                page = client.get(path, params={"cursor": page["cursor"], "limit": 500}, headers=headers).json()
+            requests.append(request("GET", f"{path}?cursor={page['cursor']}", token(number)))
+    return lambda number: requests[number % len(requests)]
+
+
 def operations() -> list[Operation]:
     changes = [f'{{"title":"Changed {n}","tags":["home","t{n % 7}"]}}'.encode() for n in range(_REQUESTS)]
     one = "/api/{user}/tasks/{id}"
@@ -78,6 +91,7 @@ def operations() -> list[Operation]:
         Operation("304 for a list", 304, _known("/api/{user}/tasks"), frozenset({"service", BEFORE})),
         Operation("get", 200, _made("GET", one)),
         Operation("304 for a task", 304, _known(one), frozenset({"service", BEFORE})),
+        Operation("empty changes", 200, _read_all, frozenset({"service"})),
         Operation("create with two tags", 201, _made("POST", "/api/{user}/tasks", [_CREATE])),
         Operation("update", 200, _made("PATCH", one, changes)),
         Operation("toggle", 200, _made("PATCH", f"{one}/complete")),

@@ -140,6 +140,7 @@ def main() -> None:
     comparison = compare(options, progress)
     progress.end()
     print(compare_report.side_by_side(comparison))
+    print(compare_report.without_news(comparison))
     if is_whole(options):
         print(compare_report.targets(comparison))
         print(compare_report.start_and_memory(comparison))

@@ -71,8 +71,9 @@ Growth with the number of one user's tasks, beside a thousand other users:
 
 ![CPU time by the number of users, and by the number of one user's tasks]({PLOT}.svg)
 
-The operations that grow with a user's tasks count or read all of these tasks. A total counts them along an index; \
-`with_total=false` and every page by cursor leave this out. Tags count the uses of each tag. A search with a total, or \
+The operations that grow with a user's tasks count or read all of these tasks. A total without filters, or by status \
+alone, is stored; any other counts its matches. `with_total=false` and every page by cursor leave this out. Tags count \
+the uses of each tag. A search with a total, or \
 with few results, reads all tasks of this user, and no others: at worst {max(searches) / 1000:,.0f} ms of PostgreSQL \
 with {many:,} tasks here. The service lets PostgreSQL end any statement after 4 s.
 

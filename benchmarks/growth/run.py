@@ -34,7 +34,7 @@ from todo_api.features.tags.repository import TagRepository
 from todo_api.features.tags.structs import TagQuery
 from todo_api.features.tasks.list_parameters import TaskQuery
 from todo_api.features.tasks.list_repository import TaskList
-from todo_api.features.tasks.repository import TaskRepository
+from todo_api.features.tasks.repository import Limits, TaskRepository
 from todo_api.features.tasks.structs import Task, TaskCreate, TaskUpdate
 
 USERS: Final = "1000,10000,100000"
@@ -63,7 +63,7 @@ class Person:
         self.me = me
         self.lists = TaskList(session)
         self.tags = TagRepository(session)
-        self.tasks = TaskRepository(session)
+        self.tasks = TaskRepository(session, Limits(tasks=1_000_000))
         self.cursor = ""
         self.ids: Iterator[UUID] = iter(())
         self.created: list[UUID] = []
@@ -71,14 +71,18 @@ class Person:
     async def prepare(self, connection: asyncpg.Connection, size: int) -> None:
         ids = await connection.fetch("select id from tasks where user_id = $1 order by id limit 500", self.me)
         self.ids = cycle([row["id"] for row in ids])
-        before = await self.lists.page(TaskQuery(offset=_PAGE * (min(size // _PAGE, _FAR) - 2), with_total=False))
+        offset = _PAGE * (min(size // _PAGE, _FAR) - 2)
+        before, self.state = await self.lists.page(TaskQuery(offset=offset, with_total=False))
         self.cursor = str(before.next_cursor)
+
+    async def known_page(self) -> None:
+        assert (await self.lists.page(TaskQuery(), [self.state])).content is None
 
     async def page(self, **query: Any) -> None:
         await self.lists.page(TaskQuery(**query))
 
     async def far_page(self) -> None:
-        assert len((await self.lists.page(TaskQuery(cursor=self.cursor))).data) == _PAGE
+        assert len((await self.lists.page(TaskQuery(cursor=self.cursor))).content.data) == _PAGE
 
     async def create(self) -> None:
         self.created.append((await self.tasks.create(_NEW)).task.id)
@@ -94,6 +98,9 @@ class Person:
 
 OPERATIONS: Final[Mapping[str, Callable[[Person], Awaitable[Any]]]] = {
     "list, with total": lambda who: who.page(),
+    "list that the client has": Person.known_page,
+    "pending, with total": lambda who: who.page(status="pending"),
+    "with due date, with total": lambda who: who.page(has_due_date=True),
     "list, without": lambda who: who.page(with_total=False),
     "far page, by cursor": Person.far_page,
     "get": lambda who: who.tasks.get(next(who.ids)),

@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
@@ -54,6 +55,7 @@ class OneConnection:
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
+        self.revisions = SimpleNamespace(raised=lambda *_: None)
         self.sql = ""
         self.arguments: list[Any] = []
 
@@ -105,7 +107,8 @@ async def calls(lists: TaskList, tags: TagRepository, size: int) -> dict[str, Ca
     far = min(1000, size // 50)
     made = {"first page, with total": page(), "first page, without": page(with_total=False)}
     for sort in ("created_at", "title", "due_date"):
-        before = await lists.page(TaskQuery(sort_by=sort, offset=(far - 2) * 50, with_total=False))
+        before, _ = await lists.page(TaskQuery(sort_by=sort, offset=(far - 2) * 50, with_total=False))
+        assert before is not None
         assert before.next_cursor is not None
         made |= {
             f"page 1 by {sort}": page(sort_by=sort, with_total=False),

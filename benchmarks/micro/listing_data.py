@@ -49,4 +49,8 @@ async def seed(connection: asyncpg.Connection) -> None:
             "tags", records=[(user, tag, fold(tag)) for tag in TAGS], columns=["user_id", "name", "name_folded"]
         )
         await connection.copy_records_to_table("task_tags", records=links, columns=["user_id", "task_id", "tag"])
+    await connection.execute(
+        "insert into heads (user_id, revision, made_at, tasks, pending) select user_id, 0, now() - interval '1 day',"
+        " count(*), count(*) - count(completed_at) from tasks group by user_id"
+    )
     await connection.execute("vacuum analyze")

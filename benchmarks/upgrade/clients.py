@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from abc import ABC, abstractmethod
 from collections import Counter
 from itertools import count
 from typing import Any, Final
@@ -30,9 +31,6 @@ class Client:
         token = development_token(user, SECRET.encode(), None, None, _TOKEN_SECONDS)
         self.connection = Connection(balancer, token, self.chance)
         self._turns = 0
-
-    async def turn(self) -> None:
-        raise NotImplementedError
 
     async def send(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         return await self.connection.send(method, f"/api/{self.user}/{path}", body, **headers)
@@ -78,7 +76,15 @@ class Client:
         self.ledger.writes.append(Write(self.user, task_id, sent, answer.body, answer.replica, number))
 
 
-class Alone(Client):
+class TurnTaker(Client, ABC):
+    """A client that sends the next requests of its kind, and checks their answers."""
+
+    @abstractmethod
+    async def turn(self) -> None:
+        """Sends one or a few requests."""
+
+
+class Alone(TurnTaker):
     """The only client of its user, so it knows what each read must answer."""
 
     async def turn(self) -> None:
@@ -140,7 +146,7 @@ class Alone(Client):
             self.expect(counted == expected, "the tags are not those of the tasks")
 
 
-class Together(Client):
+class Together(TurnTaker):
     """One of several clients that change the same tasks of one user."""
 
     async def turn(self) -> None:
@@ -165,7 +171,7 @@ class Together(Client):
                 self.known[task["id"]] = task
 
 
-class Racing(Client):
+class Racing(TurnTaker):
     """Sends two requests at once that only one may win. The replicas are chosen for each."""
 
     def __init__(self, balancer: Balancer, ledger: Ledger, user: str, known: dict[str, Json]) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from benchmarks.compare.services import SECRET
 from benchmarks.upgrade.client import Balancer, Connection
-from benchmarks.upgrade.clients import Alone, Client, Racing, Together
+from benchmarks.upgrade.clients import Alone, Racing, Together, TurnTaker
 from tests.support.client import Json
 from tests.support.ledger import Ledger
 from todo_api.auth.tokens import development_token
@@ -44,7 +44,7 @@ class Load:
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Reads all tasks of the users, then starts the clients."""
         shared, *others = self.users
-        clients: list[Client] = []
+        clients: list[TurnTaker] = []
         for number, user in enumerate(others):
             kind = Racing if number < self.sizes.racing else Alone
             clients.append(kind(self.balancer, self.ledger, user, await self._read_all(user)))
@@ -57,7 +57,7 @@ class Load:
         """Ends each client after its turn."""
         self._end = True
 
-    async def _run(self, client: Client) -> None:
+    async def _run(self, client: TurnTaker) -> None:
         while not self._end:
             await client.turn()
             await asyncio.sleep(self._chance.uniform(0, _PAUSE_SECONDS))

@@ -22,12 +22,17 @@ from todo_api.config.environment import SettingsError
 from todo_api.config.settings import Settings, load_settings
 from todo_api.db.database import Database
 from todo_api.errors import MAX_BODY_BYTES
+from todo_api.features.changes.controller import ChangeController
 from todo_api.features.health import HealthController
+from todo_api.features.limits.controller import LimitController
 from todo_api.features.tags.controller import TagController
+from todo_api.features.tags.write_controller import TagWriteController
 from todo_api.features.tasks.controller import TaskController
+from todo_api.features.tasks.repository import Limits
 from todo_api.http.exceptions import ExceptionMiddleware, handle_exception
 from todo_api.http.headers import ResponseHeadersMiddleware
 from todo_api.http.parameters import refuse_unknown_parameters
+from todo_api.http.path import EncodedSlashMiddleware
 from todo_api.http.rate_limit import AnonymousRateLimitMiddleware, RateLimit, UserRateLimitMiddleware
 from todo_api.http.request import StrictRequest
 from todo_api.http.request_limits import RequestLimitsMiddleware
@@ -55,6 +60,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
         route_handlers=[
             TaskController,
             TagController,
+            TagWriteController,
+            ChangeController,
+            LimitController,
             HealthController,
             *docs.routes(enabled=settings.docs_enabled, production=settings.production),
         ],
@@ -86,6 +94,7 @@ def _middleware(settings: Settings, jwks: Jwks | None, metrics: Metrics | None, 
         partial(ObservabilityMiddleware, pseudonyms=pseudonyms, metrics=metrics),
         partial(ResponseHeadersMiddleware, allowed_origins=origins, drain=drain, secure=settings.production),
         RequestLimitsMiddleware,
+        EncodedSlashMiddleware,
         partial(MetricsMiddleware, metrics=metrics, token=token) if metrics and token else None,
         partial(AnonymousRateLimitMiddleware, limit=limit) if limit else None,
         partial(AuthenticationMiddleware, verifier=verifier, public=public),
@@ -113,10 +122,16 @@ def _database(settings: Settings, metrics: Metrics | None) -> Any:
         if settings.database_url is None:
             raise SettingsError("DATABASE_URL is unset: `todo-api run` starts the embedded PostgreSQL")
         database = Database(
-            settings.database_url, pool_size=settings.db_pool_size, max_overflow=settings.db_max_overflow
+            settings.database_url,
+            pool_size=settings.db_pool_size,
+            max_overflow=settings.db_max_overflow,
+            poll_seconds=settings.events_poll_seconds,
         )
         await database.open()
         app.state.database = database
+        app.state.limits = Limits(settings.max_tasks, settings.history_days)
+        app.state.rate = settings.rate_limit
+        app.state.drain.on_begin.append(database.revisions.stop)
         app.state.drain.listen()
         follower = asyncio.create_task(_follow_parent())
         try:

@@ -2,7 +2,6 @@
 
 from typing import ClassVar, Final
 
-import asyncpg
 import msgspec
 from litestar.types import Send
 
@@ -71,6 +70,10 @@ class TaskNotFound(ApiError):
     status, code, detail = 404, "task_not_found", "The task was not found."
 
 
+class TagNotFound(ApiError):
+    status, code, detail = 404, "tag_not_found", "The tag was not found: none of your tasks has it."
+
+
 class MethodNotAllowed(ApiError):
     status, code, detail = 405, "method_not_allowed", "This path does not answer this method; see `Allow`."
 
@@ -91,6 +94,33 @@ class Conflict(ApiError):
 class IdempotencyKeyReused(ApiError):
     status, code = 409, "idempotency_key_reused"
     detail = "This Idempotency-Key came with another body before. Make up a new one for each task."
+
+
+class IdTaken(ApiError):
+    status, code = 409, "id_taken"
+    detail = "A task with this id exists, or existed. If the task in `current` is yours, the create was done before."
+
+    def __init__(self, answer: msgspec.Struct) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+    def body(self) -> msgspec.Struct:
+        return self.answer
+
+
+class LimitReached(ApiError):
+    status, code = 409, "limit_reached"
+    detail = "You have as many tasks as this service keeps for a user. Delete some first."
+
+
+class TooMany(ApiError):
+    status, code = 409, "too_many"
+    detail = "This would change more than 5,000 tasks at once. Change the tags of some of the tasks first."
+
+
+class CursorExpired(ApiError):
+    status, code = 410, "cursor_expired"
+    detail = "The cursor is too old. Begin again without a cursor; changes that were not sent yet stay valid."
 
 
 class TaskDeleted(ApiError):
@@ -194,41 +224,6 @@ class InternalError(ApiError):
 ALL: Final[tuple[type[ApiError], ...]] = tuple(
     error for error in (*ApiError.__subclasses__(), *Unavailable.__subclasses__()) if hasattr(error, "code")
 )
-
-_MEANINGS: Final[dict[str, type[ApiError]]] = {
-    "08": DatabaseUnavailable,
-    "57P": DatabaseUnavailable,
-    "57014": DatabaseTooSlow,
-    "25006": ReadOnly,
-    "53100": StorageFull,
-    "53": Busy,
-    "40001": Busy,
-    "40P01": Busy,
-    "55P03": Busy,
-    "23503": Conflict,
-    "23505": Conflict,
-    "23P01": Conflict,
-    "3F000": NotMigrated,
-    "42703": NotMigrated,
-    "42883": NotMigrated,
-    "42P01": NotMigrated,
-}
-"""By SQLSTATE or its first characters. The first match counts, so longer ones come first."""
-
-
-def from_database(error: Exception) -> ApiError:
-    """Maps an exception of the driver to an error for the client, by SQLSTATE.
-
-    https://www.postgresql.org/docs/current/errcodes-appendix.html
-    """
-    if isinstance(error, ApiError):
-        return error
-    state = getattr(error, "sqlstate", None)
-    if isinstance(error, asyncpg.PostgresError) and state:
-        if state.startswith("22"):  # data exception
-            return InvalidInput([FieldError(["body"], "A value cannot be stored", "value_error")])
-        return next((meaning for start, meaning in _MEANINGS.items() if state.startswith(start)), InternalError)()
-    return InternalError()
 
 
 async def send_error(send: Send, error: ApiError, headers: dict[str, str] | None = None) -> None:

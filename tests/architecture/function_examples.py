@@ -147,6 +147,12 @@ BAD: Final = [
     ("head_raised", "  update heads set revision = this where user_id = me;\n", "", "directly one after the other"),
     ("head_raised", "values (me, this,", "values (me, this + 1,", "another revision"),
     ("head_raised", LOG, "  insert into tags", "directly one after the other"),
+    (
+        "head_raised",
+        AFTER_HEAD,
+        "  insert into changes (user_id, revision) select me, this from tasks where user_id = me;",
+        "directly one after the other",
+    ),
     ("head_raised", "if not found then", "if which is null then", "returns after a write"),
     ("head_raised", AFTER_HEAD, "  delete from tags where user_id = me;", "returns after a write"),
     ("names", "instant", "updated_at", "which is also a column"),

@@ -25,6 +25,7 @@ _STATEMENTS: Final = {
     "return",
     "while",
 }
+_MANY: Final = "one for each row"
 _CLOCKS: Final = {"now", "statement_timestamp", "transaction_timestamp", "timeofday"}
 
 
@@ -141,17 +142,19 @@ def _locks(node: ast.SelectStmt) -> bool:
 
 
 def head_raised(function: Function, world: World) -> Iterator[str]:
-    """With each entry in the log, and only then."""
+    """With each entry in the log, and only then. The entries of an `insert … select` end at the head's revision, which
+    no rule can see.
+    """
     if not function.is_plpgsql:
         return
     for block in blocks(function.statements):
         writes = [_written(statement) for statement in block]
         for before, after in zip([None, *writes], [*writes, None], strict=True):
-            raised = before is not None and before[0] == "heads" and before[1] == "UpdateStmt"
-            logged = after is not None and after[0] == "changes"
+            raised = before is not None and before[:2] == ("heads", "UpdateStmt") and before[2] != ""
+            logged = after is not None and after[:2] == ("changes", "InsertStmt")
             if raised != logged:
                 yield "has `update heads` and `insert into changes` not directly one after the other"
-            elif raised and before is not None and after is not None and before[2] != after[2]:
+            elif raised and before is not None and after is not None and after[2] not in (before[2], _MANY):
                 yield "gives the head another revision than the entry of the log"
     if function.name not in world.called and world.writes(function):
         if not world.logs(function):
@@ -165,7 +168,9 @@ def _written(statement: Tree) -> tuple[str, str, str] | None:
     if not isinstance(tree, WRITES):
         return None
     revision = ""
-    if isinstance(tree, ast.UpdateStmt):
+    if isinstance(tree, ast.InsertStmt) and tree.selectStmt and tree.selectStmt.fromClause:
+        revision = _MANY
+    elif isinstance(tree, ast.UpdateStmt):
         revision = next((str(each.val) for each in tree.targetList if each.name == "revision"), "")
     elif isinstance(tree, ast.InsertStmt) and tree.selectStmt and tree.selectStmt.valuesLists:
         columns = [each.name for each in tree.cols or ()]

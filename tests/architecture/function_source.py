@@ -10,7 +10,7 @@ from pglast import ast, parse_plpgsql, parse_sql
 from pglast.enums import FunctionParameterMode, VariableSetKind
 
 SERVICE: Final = Path(__file__).parents[2] / "src/todo_api"
-FILES: Final = sorted(SERVICE.rglob("writes.sql"))
+FILES: Final = sorted(SERVICE.rglob("writes*.sql"))
 _ASSIGNMENTS: Final = {3, 4, 5}
 """`parseMode` of an assignment: RawParseMode in PostgreSQL's parser/parser.h."""
 _EXPRESSION: Final = 2

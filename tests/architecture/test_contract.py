@@ -49,6 +49,10 @@ def test_operations_have_their_names(document: dict[str, Any]) -> None:
         ("DELETE", "/api/{user_id}/tasks/{task_id}"): "deleteTask",
         ("PATCH", "/api/{user_id}/tasks/{task_id}/complete"): "toggleTaskCompletion",
         ("GET", "/api/{user_id}/tags"): "listTags",
+        ("PATCH", "/api/{user_id}/tags/{name}"): "renameTag",
+        ("DELETE", "/api/{user_id}/tags/{name}"): "removeTag",
+        ("GET", "/api/{user_id}/changes"): "listChanges",
+        ("GET", "/api/{user_id}/limits"): "getLimits",
         ("GET", "/health"): "getHealth",
         ("GET", "/health/ready"): "getReadiness",
     }
@@ -85,7 +89,7 @@ def test_every_operation_documents_its_error_statuses(document: dict[str, Any]) 
             statuses = set(operation["responses"])
             if path.startswith("/api/"):
                 assert {"400", "401", "403"} <= statuses
-                assert ("404" in statuses) == ("{task_id}" in path)
+                assert ("404" in statuses) == ("{task_id}" in path or "{name}" in path)
                 assert operation.get("security", document["security"]) == [{"bearer": []}]
             else:
                 assert operation["security"] == [{}]
@@ -99,7 +103,7 @@ def test_error_codes_are_unique() -> None:
 def test_403_and_404_say_it_in_the_words_that_front_ends_look_for() -> None:
     words = {403: "Not authorized", 404: "not found"}
     errors = [error for error in ALL if error.status in words]
-    assert len(errors) == 4
+    assert len(errors) == 5
     for error in errors:
         assert words[error.status] in error.detail
 

@@ -28,6 +28,7 @@ HOT = {
     "deleteTask",
     "toggleTaskCompletion",
     "listTags",
+    "listChanges",
 }
 """Operation ids. Another route is added here only with a measurement in docs/decisions."""
 

@@ -57,11 +57,12 @@ def test_each_function_keeps_the_rules(built_in: dict[str, str]) -> None:
 
 
 def test_the_service_calls_the_functions_that_lock_the_head() -> None:
-    """All of them, with their arguments in order, and none of those that only other functions call."""
+    """All of them, with their arguments in order, and of those that other functions call only `make_head`."""
     modules = [import_module(each.name) for each in walk_packages(features.__path__, "todo_api.features.")]
     calls = [each for module in modules for each in vars(module).values() if isinstance(each, FunctionCall)]
     called = World({function.name: function for function in FUNCTIONS}, {}).called
     entries = {each.name: [name for name, _ in each.arguments] for each in FUNCTIONS if each.name not in called}
+    entries["make_head"] = ["me"]
     assert {re.findall(r"\w+\.(\w+)\(", each.sql)[0]: list(each.names) for each in calls} == entries
 
 

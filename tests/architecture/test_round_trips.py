@@ -51,6 +51,9 @@ def test_each_operation_is_one_round_trip(person: Person, proxy: CountingProxy) 
             "putTask",
             "toggleTaskCompletion",
             "listTags",
+            "renameTag",
+            "removeTag",
+            "listChanges",
             "deleteTask",
         )
     }

@@ -9,6 +9,7 @@ import pytest
 
 from tests.architecture.test_documents import ROOT
 from tests.support.service import environment
+from todo_api.db import functions
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def test_it_has_one_package(unpacked: Path) -> None:
     assert {entry.name for entry in unpacked.iterdir() if not entry.name.endswith(".dist-info")} == {"todo_api"}
 
 
-def test_it_brings_its_migrations(unpacked: Path, tmp_path: Path) -> None:
+def test_it_brings_its_migrations_and_functions(unpacked: Path, tmp_path: Path) -> None:
     """The command runs outside the checkout, with the wheel's package before the installed one on the path."""
     script = (
         "import todo_api, os, sys; assert todo_api.__file__.startswith(sys.argv[1]), todo_api.__file__\n"
@@ -43,3 +44,5 @@ def test_it_brings_its_migrations(unpacked: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "CREATE TABLE task_tags" in done.stdout
+    # The functions come from the wheel as well, all of them.
+    assert functions.script() in done.stdout

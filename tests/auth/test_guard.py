@@ -27,7 +27,7 @@ def routes() -> list[tuple[str, str]]:
     """Every method and path of the app, from its own routes."""
     app = create_app(load_settings(environment(), Path("/nowhere")))
     return sorted(
-        (method, route.path_format.replace("{user_id}", "ann").replace("{task_id}", "x"))
+        (method, route.path_format.replace("{user_id}", "ann").replace("{task_id}", "x").replace("{name}", "t"))
         for route in app.routes
         if isinstance(route, HTTPRoute)
         for method in {*route.methods, "HEAD", "OPTIONS", "TRACE"}

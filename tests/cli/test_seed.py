@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.architecture.test_migrations import run
 from tests.config.test_settings import PRODUCTION
 from tests.support.client import Person, token_for
 from tests.support.program import todo_api
@@ -34,6 +35,13 @@ def test_the_api_shows_the_seeded_tasks(service: Service, database_url: str, tmp
         f"{service.url}/api/{user}/tasks", params={"search": expected[0].title}, headers=headers
     ).json()
     assert expected[0].title in json.dumps(page_of_search, ensure_ascii=False)
+    pending = sum(row.completed_at is None for row in expected)
+    for query, total in (("", 40), ("?status=pending", pending), ("?status=completed", 40 - pending)):
+        answer = httpx.get(f"{service.url}/api/{user}/tasks{query}", headers=headers)
+        assert answer.json()["total"] == total
+        assert answer.headers["etag"].startswith('"r0-')
+    (head,) = run(database_url, f"select tasks, pending from heads where user_id = '{user}'")
+    assert tuple(head) == (40, pending)
     again = todo_api(tmp_path, *arguments, DATABASE_URL=database_url)
     assert again.returncode == 2
     assert "take another --seed than 77" in again.stderr
@@ -47,11 +55,19 @@ def test_production_is_not_seeded(tmp_path: Path) -> None:
 
 def test_a_user_who_has_tasks_gets_more(service: Service, database_url: str, ann: Person, tmp_path: Path) -> None:
     own = ann.creates(title="Mine", tags=["home", "work", "garden"])
+    run(database_url, f"update heads set made_at = made_at - interval '1 day' where user_id = '{ann.user_id}'")
+    ann.patch(f"tasks/{own['id']}/complete")
+    own = ann.sees(own["id"])
+    known = ann.get("tasks").headers["etag"]
+    cursor = ann.get("changes").json()["cursor"]
     arguments = ["seed", "--user", ann.user_id, "--tasks", "60"]
     done = todo_api(tmp_path, *arguments, DATABASE_URL=database_url)
     assert done.returncode == 0, done.stderr
     page = ann.get(f"/api/{ann.user_id}/tasks?limit=100").json()
     assert page["total"] == 61
+    assert ann.get("tasks", headers={"If-None-Match": known}).status_code == 200
+    assert len(ann.get(f"changes?limit=100&cursor={cursor}").json()["changes"]) == 60
+    assert ann.get("tasks?status=completed&limit=100").json()["total"] == sum(t["completed"] for t in page["data"])
     assert own in page["data"]
     again = todo_api(tmp_path, *arguments, DATABASE_URL=database_url)
     assert again.returncode == 2

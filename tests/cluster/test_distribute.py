@@ -30,7 +30,7 @@ _FUNCTIONS = f"""
 
 
 def create(user: str) -> str:
-    arguments = f"'{user}', '{uuid4()}', '{_SENT}', array['a'], array['a'], null, null"
+    arguments = f"'{user}', '{uuid4()}', false, '{_SENT}', array['a'], array['a'], null, null, 100, 30"
     return f"select * from {SCHEMA}.create_task({arguments})"
 
 

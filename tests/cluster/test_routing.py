@@ -15,7 +15,10 @@ from todo_api.db.connection import Connection
 from todo_api.db.functions import SCHEMA
 from todo_api.db.statement import FunctionCall, Statement
 from todo_api.db.url import connect_arguments
-from todo_api.features.tasks.repository import CHANGE, CREATE, REMOVE
+from todo_api.features.changes.reads import MAKE_HEAD
+from todo_api.features.tags.writes import REMOVE as REMOVE_TAG
+from todo_api.features.tags.writes import RENAME as RENAME_TAG
+from todo_api.features.tasks.repository import CHANGE, CREATE, CREATE_WITH_ID, REMOVE
 
 TIMES: Final = 8
 """After five executions PostgreSQL may choose a generic plan."""
@@ -122,15 +125,25 @@ def calls(user: str) -> list[tuple[FunctionCall, list[Any]]]:
     """Calls of every function that the service calls, with and without an effect."""
     task = uuid4()
     return [
-        (CREATE, [user, task, SENT, ["a", "b"], ["a", "b"], None, None]),
-        (CREATE, [user, uuid4(), SENT, ["a"], ["a"], "key", b"print"]),
-        (CREATE, [user, uuid4(), SENT, ["a"], ["a"], "key", b"print"]),
-        (CHANGE, [user, task, '{"title": "U", "title_folded": "u"}', ["b", "c"], ["b", "c"], None]),
-        (CHANGE, [user, task, "{}", None, None, [1]]),
-        (CHANGE, [user, task, '{"toggle": true}', None, None, None]),
-        (CHANGE, [user, uuid4(), '{"toggle": true}', None, None, None]),
-        (REMOVE, [user, task, None]),
-        (REMOVE, [user, task, None]),
+        (CREATE, [user, task, False, SENT, ["a", "b"], ["a", "b"], None, None, 100, 30]),
+        (CREATE, [user, uuid4(), False, SENT, ["a"], ["a"], "key", b"print", 100, 30]),
+        (CREATE, [user, uuid4(), False, SENT, ["a"], ["a"], "key", b"print", 100, 30]),
+        (CREATE, [user, uuid4(), False, SENT, ["a"], ["a"], None, None, 1, 30]),
+        (CREATE_WITH_ID, [user, task, True, SENT, ["a"], ["a"], "another key", b"print", 100, 30]),
+        (CHANGE, [user, task, '{"title": "U", "title_folded": "u"}', ["b", "c"], ["b", "c"], None, False, 30]),
+        (CHANGE, [user, task, "{}", None, None, [1], False, 30]),
+        (CHANGE, [user, task, '{"priority": 1}', None, None, [1], True, 30]),
+        (CHANGE, [user, task, '{"toggle": true}', None, None, None, False, 30]),
+        (CHANGE, [user, uuid4(), '{"toggle": true}', None, None, None, False, 30]),
+        (RENAME_TAG, [user, "b", "z", "z", 100, 30]),
+        (RENAME_TAG, [user, "z", "z", "z", 100, 30]),
+        (RENAME_TAG, [user, "a", "c", "c", 0, 30]),
+        (RENAME_TAG, [user, "a", "c", "c", 100, 30]),
+        (REMOVE_TAG, [user, "c", 100, 30]),
+        (REMOVE_TAG, [user, "c", 100, 30]),
+        (REMOVE, [user, task, None, 30]),
+        (REMOVE, [user, task, None, 30]),
+        (MAKE_HEAD, [user]),
     ]
 
 
@@ -138,9 +151,10 @@ def test_all_functions_are_called_here(database_url: str) -> None:
     named = rows(
         database_url,
         f"select proname from pg_proc where pronamespace = '{SCHEMA}'::regnamespace and pg_get_function_result(oid) "
-        "like '%task_answer' and proargnames[1] = 'me' and proname not in ('claim_key', 'existing_task')",
+        "like '%\\_answer' and proargnames[1] = 'me' and proname not in ('claim_key', 'refuse_create', 'replace_tag')",
     )
-    assert {call.sql.split("(")[0].split(".")[1] for call, _ in calls("ann")} == {row["proname"] for row in named}
+    called = {call.sql.split("(")[0].split(".")[1] for call, _ in calls("ann")}
+    assert called == {row["proname"] for row in named} | {"make_head"}
 
 
 def test_every_call_of_a_function_is_one_command_to_the_node_of_its_user(cluster: Cluster, database_url: str) -> None:
@@ -203,7 +217,7 @@ def test_forms_of_a_call_that_are_not_delegated(database_url: str, before: str, 
 def test_a_volatile_argument_is_not_delegated(database_url: str, argument: str, delegated: bool) -> None:
     async def run(connection: Remote) -> None:
         sql = CREATE.sql.replace("$2", argument)
-        for place in range(3, 8):
+        for place in range(3, len(CREATE.names) + 1):
             sql = sql.replace(f"${place}", f"${place - 1}")
         values = [f"volatile-{uuid4()}", *calls("x")[0][1][2:]]
         assert (len(await connection.commands(sql, *values)) == 1) is delegated
@@ -212,7 +226,7 @@ def test_a_volatile_argument_is_not_delegated(database_url: str, argument: str, 
 
 
 def test_the_service_calls_functions_in_the_bare_form_only() -> None:
-    for call in (CREATE, CHANGE, REMOVE):
+    for call in (CREATE, CREATE_WITH_ID, CHANGE, REMOVE):
         places = ", ".join(f"${number}" for number in range(1, len(call.names) + 1))
         assert call.sql.endswith(f"({places})")
         assert call.sql.startswith(f"select * from {SCHEMA}.")

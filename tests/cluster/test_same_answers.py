@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -61,7 +62,7 @@ class RandomDay:
         self.turn += 1
         path = f"tasks/{chance.choice(self.ids) if self.ids else '7b0f7c5e-51f5-4f4b-8d7a-3f1f1f0c9a11'}"
         headers = {"If-Match": f'"{chance.randint(1, 4)}"'} if chance.random() < 0.3 else {}
-        operation = chance.choice(("create", "create", "change", "put", "toggle", "remove", "get", "read"))
+        operation = chance.choice(("create", "create", "change", "put", "toggle", "remove", "tag", "get", "read"))
         match operation:
             case "create":
                 keys = {"Idempotency-Key": f"k{chance.randrange(4)}"} if chance.random() < 0.3 else {}
@@ -76,6 +77,10 @@ class RandomDay:
                 answer = person.patch(f"{path}/complete", headers=headers)
             case "remove":
                 answer = person.delete(path, headers=headers)
+            case "tag":
+                method, tag = chance.choice(("PATCH", "PATCH", "DELETE")), quote(chance.choice(_TAGS))
+                body = {"name": chance.choice(_TAGS)} if method == "PATCH" else None
+                answer = person.request(method, f"tags/{tag}", json=body)
             case "get":
                 answer = person.get(path)
             case _:

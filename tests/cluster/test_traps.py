@@ -51,7 +51,7 @@ def test_a_page_that_is_read_only_if_the_head_changed_goes_to_one_node(database_
         assert {*others} == {first}
         user = f"gated-{uuid4()}"
         assert await remote.connection.fetch(sql, user, 1) == []
-        await remote.connection.execute("insert into heads values ($1, 1)", user)
+        await remote.connection.execute("insert into heads (user_id, revision, tasks) values ($1, 1, 0)", user)
         await remote.connection.execute(_INSERT.format(_TASK.format(user, "T")))
         for _ in range(8):
             (row,) = await remote.connection.fetch(sql, user, 0)

@@ -1,5 +1,6 @@
 """A writer that sends the statements of the first release, and one that uses the service. Both keep a ledger."""
 
+from abc import ABC, abstractmethod
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +32,7 @@ def first_release(name: str) -> tuple[str, list[str]]:
     return sql, head.removeprefix("-- parameters: ").split(", ")
 
 
-class Writer:
+class Writer(ABC):
     """One client of one user."""
 
     name: str
@@ -60,15 +61,17 @@ class Writer:
         if task is not None:
             self.ledger.writes.append(Write(self.user, task_id, body, task, self.name, change_id))
 
+    @abstractmethod
     async def _create(self, body: Json, key: str | None) -> tuple[str, Json | None, int | None]:
         """The id, the task unless the key created it before, and the Change-Id."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _change(self, task_id: str, body: Json | None) -> _Answer:
-        raise NotImplementedError
+        """The task as it is after the change; None if it was deleted."""
 
+    @abstractmethod
     async def _delete(self, task_id: str) -> tuple[bool, int | None]:
-        raise NotImplementedError
+        """Whether this deleted the task, and the Change-Id."""
 
 
 class OldWriter(Writer):

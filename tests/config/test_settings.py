@@ -92,6 +92,7 @@ def test_a_bad_value_is_named(tmp_path: Path, name: str, value: str) -> None:
     ("name", "value", "message"),
     [
         ("PORT", "8e1", "PORT is '8e1': set it to a whole number from 1 to 65535"),
+        ("HISTORY_DAYS", "6", "HISTORY_DAYS is '6': set it to a whole number from 7 to 3650"),
         ("WEB_CONCURRENCY", "257", "WEB_CONCURRENCY is '257': set it to a whole number from 1 to 256"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL is 'loud': set it to one of DEBUG, ERROR, INFO, WARNING"),
         ("SERVER_TIMING", "1", "SERVER_TIMING is '1': set it to true or false"),

@@ -18,10 +18,10 @@ from tests.support.client import Person, fresh_user
 from tests.support.service import running
 from todo_api.db.functions import SCHEMA
 from todo_api.db.url import connect_arguments
-from todo_api.errors import from_database
+from todo_api.sqlstates import from_database
 
-CREATE: Final = f"select * from {SCHEMA}.create_task($1, $2, $3, $4, $4, null, null)"
-CHANGE: Final = f"""select * from {SCHEMA}.change_task($1, $2, '{{"toggle": true}}', null, null, null)"""
+CREATE: Final = f"select * from {SCHEMA}.create_task($1, $2, false, $3, $4, $4, null, null, 100, 30)"
+CHANGE: Final = f"""select * from {SCHEMA}.change_task($1, $2, '{{"toggle": true}}', null, null, null, false, 30)"""
 LINK: Final = f"select {SCHEMA}.link_tags($1, $2, '{{}}', $3, $3)"
 INSERT: Final = """
     insert into tasks (user_id, id, title, priority, due_date, title_folded, description_folded)

@@ -24,12 +24,14 @@ PAGE = Path(__file__).parents[2] / "docs/security.md"
 ONE_CONNECTION = {"DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0"}
 _SCRIPT = "/docs/scalar.js"
 _TABLE = "<!-- {} -->\n\n{}\n\n<!-- /{} -->"
-_BODIES: dict[tuple[str, bool], Any] = {
-    ("POST", False): {"title": "a", "tags": ["t"]},
-    ("PUT", False): {"title": "b"},
-    ("PATCH", False): {"tags": ["u"]},
+_BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "tasks"): {"title": "a", "tags": ["t"]},
+    ("PUT", "tasks"): {"title": "b"},
+    ("PATCH", "tasks"): {"tags": ["u"]},
+    ("PATCH", "tags"): {"name": "u"},
 }
-_COLUMNS = ("no token", "own", "another user's path", "another user's id", "an unknown id")
+"""By the method and a part of the path."""
+_COLUMNS = ("no token", "own", "another user's path", "another user's id or name", "an unknown one")
 
 
 def matrix(url: str, proxy: CountingProxy) -> str:
@@ -48,7 +50,7 @@ class _Matrix:
         self.ann = ann
         self.other = other
         self.anyone = anyone
-        self.theirs = other.creates(tags=["t"])["id"]
+        self.theirs = other.creates(tags=["theirs"])["id"]
 
     def table(self) -> str:
         rows = []
@@ -56,7 +58,11 @@ class _Matrix:
             # Scalar's script is served only after `make docs-assets`.
             if method in ("OPTIONS", "TRACE") or (example.startswith("/docs/") and example not in PUBLIC - {_SCRIPT}):
                 continue
-            template = example.replace("/api/ann/", "/api/{user_id}/").replace("/x", "/{task_id}")
+            template = (
+                example.replace("/api/ann/", "/api/{user_id}/")
+                .replace("/x", "/{task_id}")
+                .replace("/tags/t", "/tags/{name}")
+            )
             for _ in range(2):  # the first call also prepares the statement, which is one more round trip
                 cells = self._cells(method, template)
             if not cells[1].startswith("405"):
@@ -71,24 +77,27 @@ class _Matrix:
                 self._cell(self.ann, method, template),
                 *["–"] * 3,
             ]
-        mine = self.ann.user_id
-        own = self.ann.creates(tags=["t"])["id"]
+        me, other = self.ann.user_id, self.other.user_id
+        own = {"task_id": self.ann.creates(tags=["t"])["id"], "name": "t"}
+        theirs = {"task_id": self.theirs, "name": "theirs"}
+        unknown = {"task_id": uuid4(), "name": "unknown"}
         cells = [
-            self._cell(self.anyone, method, template.format(user_id=mine, task_id=own)),
-            self._cell(self.ann, method, template.format(user_id=mine, task_id=own)),
-            self._cell(self.ann, method, template.format(user_id=self.other.user_id, task_id=self.theirs)),
+            self._cell(self.anyone, method, template.format(user_id=me, **own)),
+            self._cell(self.ann, method, template.format(user_id=me, **own)),
+            self._cell(self.ann, method, template.format(user_id=other, **theirs)),
         ]
-        if "{task_id}" not in template:
+        if "{task_id}" not in template and "{name}" not in template:
             return [*cells, "–", "–"]
         return [
             *cells,
-            self._cell(self.ann, method, template.format(user_id=mine, task_id=self.theirs)),
-            self._cell(self.ann, method, template.format(user_id=mine, task_id=uuid4())),
+            self._cell(self.ann, method, template.format(user_id=me, **theirs)),
+            self._cell(self.ann, method, template.format(user_id=me, **unknown)),
         ]
 
     def _cell(self, client: httpx.Client, method: str, path: str) -> str:
         before = self.proxy.round_trips
-        answer = client.request(method, path, json=_BODIES.get((method, path.endswith("/complete"))))
+        part = next((part for part in ("complete", "tags") if part in path.split("/")), "tasks")
+        answer = client.request(method, path, json=_BODIES.get((method, part)))
         return f"{answer.status_code} · {self.proxy.round_trips - before}"
 
 

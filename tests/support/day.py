@@ -14,6 +14,7 @@ def steps() -> Iterator[tuple[str, Step]]:
     """Operation ids, each with a call. Later calls use the tasks and cursors of earlier ones."""
     ids: list[str] = []
     cursors: list[str] = []
+    changes: list[str] = []
 
     def create(**task: object) -> Step:
         def call(person: Person) -> httpx.Response:
@@ -31,9 +32,17 @@ def steps() -> Iterator[tuple[str, Step]]:
 
         return call
 
+    def next_changes(person: Person) -> httpx.Response:
+        cursor = f"&cursor={changes[-1]}" if changes else ""
+        answer = person.get(f"changes?limit=2{cursor}")
+        changes.append(answer.json()["cursor"])
+        return answer
+
+    yield "listChanges", next_changes
     yield "createTask", create(tags=["b", "a"])
     yield "createTask", create(title="Plain", due_date="2026-12-31")
     yield "createTask", create(title="Ask", description="D", priority="High", due_date="2026-12-24", tags=["a"])
+    yield "listChanges", next_changes
     yield "listTasks", lambda person: person.get("tasks")
     yield "listTasks", lambda person: person.get("tasks?limit=1&offset=1")
     yield "listTasks", lambda person: person.get("tasks?offset=100")
@@ -50,11 +59,26 @@ def steps() -> Iterator[tuple[str, Step]]:
     yield "toggleTaskCompletion", lambda person: person.patch(f"tasks/{ids[2]}/complete", json={"completed": False})
     yield "listTags", lambda person: person.get("tags")
     yield "listTags", lambda person: person.get("tags?search=A&limit=1")
+    yield from tag_steps()
+    yield "listChanges", next_changes
     yield from conditional_steps()
     yield "deleteTask", lambda person: person.delete(f"tasks/{ids[0]}")
     yield "getTask", lambda person: person.get(f"tasks/{ids[0]}")
+    yield "listChanges", next_changes
+    yield "listChanges", next_changes
     yield "listTags", lambda person: person.get("tags")
     yield "listTasks", lambda person: person.get("tasks")
+
+
+def tag_steps() -> Iterator[tuple[str, Step]]:
+    """Renames, merges and removals of tags. They leave the tags as they were."""
+    yield "createTask", lambda person: person.post("tasks", json={"title": "Tags", "tags": ["x", "y/z"]})
+    yield "renameTag", lambda person: person.patch("tags/x", json={"name": "w"})
+    yield "renameTag", lambda person: person.patch("tags/w", json={"name": "w"})
+    yield "renameTag", lambda person: person.patch("tags/y%2Fz", json={"name": "w"})
+    yield "renameTag", lambda person: person.patch("tags/x", json={"name": "w"})
+    yield "removeTag", lambda person: person.delete("tags/w")
+    yield "removeTag", lambda person: person.delete("tags/w")
 
 
 def conditional_steps() -> Iterator[tuple[str, Step]]:
@@ -93,6 +117,8 @@ def conditional_steps() -> Iterator[tuple[str, Step]]:
     yield "getTask", look_again("tasks/{0}")
     yield "listTasks", look("tasks?limit=2")
     yield "listTasks", look_again("tasks?limit=2")
+    yield "listTags", look("tags")
+    yield "listTags", look_again("tags")
     yield "updateTask", if_match('"1"', "PATCH", "tasks/{0}", {"title": "Stale soon"})
     yield "updateTask", if_match('"1"', "PATCH", "tasks/{0}", {"tags": ["e"]})
     yield "updateTask", if_match('"1"', "PATCH", "tasks/{0}", {})

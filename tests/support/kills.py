@@ -47,6 +47,9 @@ class Outcome:
 
 
 class Killer:
+    pauses = (0.05, 0.4)
+    """The shortest and the longest time between a recovery and the next kill, in seconds."""
+
     def __init__(self, postgres: Postgres, directory: Path, seed: int) -> None:
         self.postgres = postgres
         self.directory = directory
@@ -66,7 +69,7 @@ class Killer:
         try:
             self._wait_for_writes(time.monotonic())
             for kind in kinds:
-                time.sleep(self.chance.uniform(0.05, 0.4))
+                time.sleep(self.chance.uniform(*self.pauses))
                 killed_at = time.monotonic()
                 self._kill(kind)
                 self._wait_for_writes(killed_at)
@@ -78,10 +81,13 @@ class Killer:
             self.service.stop()
         if self._failure is not None:
             raise self._failure
+        self._compare()
+        return self.outcome
+
+    def _compare(self) -> None:
         self.outcome.wrong = anyio.run(compare_all, self.writers, self.postgres.url)
         for writer in self.writers:
             self.outcome.counts += writer.counts
-        return self.outcome
 
     def _kill(self, kind: str) -> None:
         match kind:

@@ -124,6 +124,8 @@ def _queries(chance: random.Random) -> bytes:
         b"sort_by",
         b"cursor",
         b"due_from",
+        b"has_due_date",
+        b"completed_to",
         b"x",
     )
     values = (

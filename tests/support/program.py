@@ -13,6 +13,6 @@ def todo_api(directory: Path, *arguments: str, **settings: str) -> subprocess.Co
         env=environment(**settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,  # It is for a command that hangs. On a machine with much else to do, a start can take a minute.
         check=False,
     )

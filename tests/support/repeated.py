@@ -21,15 +21,18 @@ def repeat(folder: str, namespace: dict[str, Any], left_out: dict[str, str]) -> 
     """
     unknown = set(left_out)
     for path in sorted((_TESTS / folder).rglob("test_*.py")):
+        if path.stem in left_out:
+            unknown.discard(path.stem)
+            continue
         for name, value in vars(
             import_module(".".join(("tests", *path.relative_to(_TESTS).with_suffix("").parts)))
         ).items():
-            unknown -= {path.stem, name}
+            unknown.discard(name)
             if isinstance(value, _FIXTURE):
                 if name in namespace:
                     raise LookupError(f"two modules in {folder} have a fixture {name}")
                 namespace[name] = value
-            elif name.startswith("test_") and not left_out.keys() & {path.stem, name}:
+            elif name.startswith("test_") and name not in left_out:
                 namespace[f"{path.stem}__{name.removeprefix('test_')}"] = value
     if unknown:
         raise LookupError(f"there is no {', '.join(unknown)} in {folder}")

@@ -28,6 +28,11 @@ include-name = "GET /api/{{user_id}}/tasks"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", 400, 401, 403, 404, 429, "5xx"]
 
+[[operations]]
+include-name = "GET /api/{{user_id}}/changes"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "3xx", 400, 401, 403, 404, 410, 429, "5xx"]
+
 # A schema cannot say that `id` and `user_id` of the body are those of the path.
 [[operations]]
 include-name = "PUT /api/{{user_id}}/tasks/{{task_id}}"

@@ -110,6 +110,84 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/{user_id}/tags/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a tag off all tasks
+         * @description Every task with the tag loses it, and stays. Each of these tasks changes as by `updateTask`; `Change-Id` is the number
+         *     of the last of these changes. All tasks change, or none does. A repeated request is 404.
+         */
+        delete: operations["removeTag"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename a tag on all tasks, or merge it into another
+         * @description Every task with the tag gets the new name instead. If the new name is a tag already, the two become one. Each of these
+         *     tasks changes as by `updateTask`; `Change-Id` is the number of the last of these changes. The same name changes nothing.
+         *
+         *     All tasks change, or none does. A repeated request is 404 after the first was carried out: the list of tags then has the
+         *     new name.
+         */
+        patch: operations["renameTag"];
+        trace?: never;
+    };
+    "/api/{user_id}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List changes since a cursor
+         * @description For clients that keep a copy of the tasks. Begin without a cursor: the pages contain every task. Then send the `cursor`
+         *     of the last page. A page contains the tasks that were created or changed since, as they are now, and the deletions. They
+         *     come in the order of their last change.
+         *
+         *     Apply the pages in order until `has_more` is false: the client then holds exactly what the server held at a moment
+         *     during the last request, no matter what was written meanwhile. No change is ever missed. One may come twice: the greater
+         *     `version` is the newer one.
+         *
+         *     A cursor is valid for its user and for as many days as the log of changes is kept (30, unless the operator changed it).
+         *     After that, and after a backup was restored, the answer is 410: begin again without a cursor and with an empty copy.
+         */
+        get: operations["listChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/{user_id}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the limits and what is used of them
+         * @description Beyond a limit a create is 409 `limit_reached`.
+         */
+        get: operations["getLimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -164,6 +242,19 @@ export interface components {
             code: "body_too_large";
         };
         /**
+         * ChangePage
+         * @description A page of changes, in the order of their last commit. Each task is in it once.
+         */
+        ChangePage: {
+            changes: (components["schemas"]["TaskChange"] | components["schemas"]["TaskDeletion"])[];
+            /** @description Opaque: send it with the next request. Keep it only with the page. */
+            cursor: string;
+            /** @description Whether another page can be read at once. */
+            has_more: boolean;
+            /** @description The page, and the pages before it, contain all changes up to this `Change-Id`. */
+            change_id: number;
+        };
+        /**
          * Completion
          * @description Body of `toggleTaskCompletion`: the value to set. Without it, and without a body, it toggles.
          */
@@ -183,11 +274,12 @@ export interface components {
          * CreateTask409
          * @description - `conflict`: Another change came first. Look again, then try again.
          *     - `idempotency_key_reused`: This Idempotency-Key came with another body before. Make up a new one for each task.
+         *     - `limit_reached`: You have as many tasks as this service keeps for a user. Delete some first.
          */
         CreateTask409: {
             detail: string;
             /** @enum {string} */
-            code: "conflict" | "idempotency_key_reused";
+            code: "conflict" | "idempotency_key_reused" | "limit_reached";
         };
         /**
          * CreateTask503
@@ -204,6 +296,15 @@ export interface components {
             detail: string;
             /** @enum {string} */
             code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * CursorExpired
+         * @description The cursor is too old. Begin again without a cursor; changes that were not sent yet stay valid.
+         */
+        CursorExpired: {
+            detail: string;
+            /** @enum {string} */
+            code: "cursor_expired";
         };
         /**
          * DeleteTask503
@@ -229,6 +330,21 @@ export interface components {
             loc: (string | number)[];
             msg: string;
             type: string;
+        };
+        /**
+         * GetLimits503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        GetLimits503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "read_only" | "storage_full";
         };
         /**
          * GetReadiness503
@@ -267,6 +383,27 @@ export interface components {
             /** @enum {string} */
             service: "todo-api";
             version: string;
+        };
+        /** Limits */
+        Limits: {
+            tasks: components["schemas"]["Usage"];
+            /** @description Null if the operator set no limit. */
+            rate: components["schemas"]["Rate"] | null;
+        };
+        /**
+         * ListChanges503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        ListChanges503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "read_only" | "storage_full";
         };
         /**
          * ListTags503
@@ -341,10 +478,71 @@ export interface components {
             /** @enum {string} */
             code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
         };
+        /**
+         * Rate
+         * @description The rate limit of requests, in each worker.
+         */
+        Rate: {
+            per_second: number;
+            /** @description Requests allowed at once. */
+            burst: number;
+        };
         /** Readiness */
         Readiness: {
             /** @enum {string} */
             status: "ready";
+        };
+        /**
+         * RemoveTag409
+         * @description - `conflict`: Another change came first. Look again, then try again.
+         *     - `too_many`: This would change more than 5,000 tasks at once. Change the tags of some of the tasks first.
+         */
+        RemoveTag409: {
+            detail: string;
+            /** @enum {string} */
+            code: "conflict" | "too_many";
+        };
+        /**
+         * RemoveTag503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        RemoveTag503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * RenameTag409
+         * @description - `conflict`: Another change came first. Look again, then try again.
+         *     - `too_many`: This would change more than 5,000 tasks at once. Change the tags of some of the tasks first.
+         */
+        RenameTag409: {
+            detail: string;
+            /** @enum {string} */
+            code: "conflict" | "too_many";
+        };
+        /**
+         * RenameTag503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        RenameTag503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
         };
         /**
          * SlowBody
@@ -369,6 +567,26 @@ export interface components {
             code: "stale_version";
         };
         /**
+         * TagNotFound
+         * @description The tag was not found: none of your tasks has it.
+         */
+        TagNotFound: {
+            detail: string;
+            /** @enum {string} */
+            code: "tag_not_found";
+        };
+        /**
+         * TagRename
+         * @description The new name of a tag.
+         */
+        TagRename: {
+            /**
+             * @description 1 to 50 characters. Case-sensitive. Surrounding white space is removed and does not count.
+             * @example shopping
+             */
+            name: string;
+        };
+        /**
          * TagWithUsage
          * @description A tag of at least one task.
          */
@@ -378,13 +596,24 @@ export interface components {
             usage_count: number;
         };
         /**
+         * TakenId
+         * @description The answer to a create with an id that is taken. Nothing was changed.
+         */
+        TakenId: {
+            /** @description The task that has this id; null if it was deleted. */
+            current: components["schemas"]["Task"] | null;
+            detail: string;
+            /** @enum {string} */
+            code: "id_taken";
+        };
+        /**
          * Task
          * @description A task, as in every answer.
          */
         Task: {
             /**
              * Format: uuid
-             * @description A UUID of version 4, made by the server.
+             * @description A UUID of version 4 or 7.
              */
             id: string;
             user_id: string;
@@ -405,6 +634,15 @@ export interface components {
             version: number;
         };
         /**
+         * TaskChange
+         * @description A task that was created or changed, as it is now.
+         */
+        TaskChange: {
+            /** @enum {string} */
+            kind: "task";
+            task: components["schemas"]["Task"];
+        };
+        /**
          * TaskCreate
          * @description A new task.
          */
@@ -414,6 +652,11 @@ export interface components {
              * @example Buy milk
              */
             title: string;
+            /**
+             * Format: uuid
+             * @description A UUID of version 4 or 7 that the client made, so that it can refer to the task before it is online. Left out: the server makes one. The id of a deleted task stays taken for as long as the log of changes is kept (30 days, unless the operator changed it; never less than 7). After that it may be used for a new task, which begins with version 1.
+             */
+            id?: string;
             /** @default null */
             description?: string | null;
             /** @default false */
@@ -439,6 +682,18 @@ export interface components {
             detail: string;
             /** @enum {string} */
             code: "task_deleted";
+        };
+        /**
+         * TaskDeletion
+         * @description A task that was deleted. Ignore it if you do not have the task.
+         */
+        TaskDeletion: {
+            /** @enum {string} */
+            kind: "task_deleted";
+            /** Format: uuid */
+            id: string;
+            /** @description Greater than every version of the task. */
+            version: number;
         };
         /**
          * TaskNotFound
@@ -567,6 +822,11 @@ export interface components {
             /** @enum {string} */
             code: "uri_too_long";
         };
+        /** Usage */
+        Usage: {
+            used: number;
+            max: number;
+        };
         /**
          * ValidationError
          * @description The answer to invalid input: every error that was found.
@@ -626,6 +886,12 @@ export interface operations {
                 due_from?: string;
                 /** @description Due on this day or earlier. */
                 due_to?: string;
+                /** @description Tasks that have a due date (`true`), or that have none (`false`). */
+                has_due_date?: boolean;
+                /** @description Completed on this day or later, in UTC. Pending tasks never match. */
+                completed_from?: string;
+                /** @description Completed on this day or earlier, in UTC. Pending tasks never match. */
+                completed_to?: string;
                 /** @description Ties break by `id`, in the same direction. `title` sorts without regard to case, by code point. `priority` ascending is High, Medium, Low. By `due_date`, tasks without one come last either way. */
                 sort_by?: "created_at" | "due_date" | "priority" | "title" | "updated_at";
                 /** @description Smallest or largest first. */
@@ -950,7 +1216,9 @@ export interface operations {
             };
             /**
              * @description - `conflict`: Another change came first. Look again, then try again.
+             *     - `id_taken`: A task with this id exists, or existed. If the task in `current` is yours, the create was done before.
              *     - `idempotency_key_reused`: This Idempotency-Key came with another body before. Make up a new one for each task.
+             *     - `limit_reached`: You have as many tasks as this service keeps for a user. Delete some first.
              */
             409: {
                 headers: {
@@ -962,7 +1230,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CreateTask409"];
+                    "application/json": components["schemas"]["CreateTask409"] | components["schemas"]["TakenId"];
                 };
             };
             /** @description The task that this Idempotency-Key created was deleted. Use a new key to create another one. */
@@ -1258,7 +1526,10 @@ export interface operations {
     };
     putTask: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description If the task has another version than If-Match names: `refuse` answers 412. `merge` makes the change all the same if none of the fields in the body has changed since that version, and answers 412 if one has. */
+                on_stale?: "merge" | "refuse";
+            };
             header?: {
                 /** @description The `ETag` of the version to change. If the task has another version, nothing changes and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several ETags are allowed; `*` means any version. A weak ETag (`W/"3"`, which proxies that compress make) never matches: build the ETag from `version`. Without this header the last writer wins. */
                 "If-Match"?: string;
@@ -1484,6 +1755,26 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["BodyTooLarge"];
+                };
+            };
+            /** @description The path and the query are longer than 8 KiB. */
+            414: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The path and the query are longer than 8 KiB.",
+                     *       "code": "uri_too_long"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UriTooLong"];
                 };
             };
             /** @description Send the body as `Content-Type: application/json`. */
@@ -1784,7 +2075,10 @@ export interface operations {
     };
     updateTask: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description If the task has another version than If-Match names: `refuse` answers 412. `merge` makes the change all the same if none of the fields in the body has changed since that version, and answers 412 if one has. */
+                on_stale?: "merge" | "refuse";
+            };
             header?: {
                 /** @description The `ETag` of the version to change. If the task has another version, nothing changes and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several ETags are allowed; `*` means any version. A weak ETag (`W/"3"`, which proxies that compress make) never matches: build the ETag from `version`. Without this header the last writer wins. */
                 "If-Match"?: string;
@@ -2010,6 +2304,26 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["BodyTooLarge"];
+                };
+            };
+            /** @description The path and the query are longer than 8 KiB. */
+            414: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The path and the query are longer than 8 KiB.",
+                     *       "code": "uri_too_long"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UriTooLong"];
                 };
             };
             /** @description Send the body as `Content-Type: application/json`. */
@@ -2384,7 +2698,10 @@ export interface operations {
                 /** @description Maximum number of tags. */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the client's data. If it is still current, the answer is 304 without a body. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description Better Auth's user id: the `sub` of the token. */
                 user_id: string;
@@ -2396,6 +2713,8 @@ export interface operations {
             /** @description For autocomplete. */
             200: {
                 headers: {
+                    /** @description The ETag of this data. */
+                    ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
@@ -2406,6 +2725,20 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TagWithUsage"][];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    /** @description The ETag of the client's data. */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The input is invalid. */
             400: {
@@ -2540,6 +2873,775 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListTags503"];
+                };
+            };
+        };
+    };
+    removeTag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+                /**
+                 * @description The name of a tag, as `encodeURIComponent` encodes it: `/` is `%2F`. Surrounding white space does not count. The names `.` and `..` need it: `%20..`. Without it, clients take them for parts of the path.
+                 * @example shopping
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "query",
+                     *             "page"
+                     *           ],
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
+                     *         }
+                     *       ],
+                     *       "message": "page: there is no such parameter",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /** @description Not authorized: the user in the path is not the user of the token. */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
+                     *       "code": "not_your_path"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotYourPath"];
+                };
+            };
+            /** @description The tag was not found: none of your tasks has it. */
+            404: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The tag was not found: none of your tasks has it.",
+                     *       "code": "tag_not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TagNotFound"];
+                };
+            };
+            /**
+             * @description - `conflict`: Another change came first. Look again, then try again.
+             *     - `too_many`: This would change more than 5,000 tasks at once. Change the tags of some of the tasks first.
+             */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemoveTag409"];
+                };
+            };
+            /** @description Too many requests. Wait for as long as `Retry-After` says. */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Too many requests. Wait for as long as `Retry-After` says.",
+                     *       "code": "too_many_requests"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooManyRequests"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemoveTag503"];
+                };
+            };
+        };
+    };
+    renameTag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+                /**
+                 * @description The name of a tag, as `encodeURIComponent` encodes it: `/` is `%2F`. Surrounding white space does not count. The names `.` and `..` need it: `%20..`. Without it, clients take them for parts of the path.
+                 * @example shopping
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TagRename"];
+            };
+        };
+        responses: {
+            /** @description The tag as it is now. */
+            200: {
+                headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagWithUsage"];
+                };
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "body",
+                     *             "name"
+                     *           ],
+                     *           "msg": "This field is required",
+                     *           "type": "missing"
+                     *         }
+                     *       ],
+                     *       "message": "name: this field is required",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /** @description Not authorized: the user in the path is not the user of the token. */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
+                     *       "code": "not_your_path"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotYourPath"];
+                };
+            };
+            /** @description The tag was not found: none of your tasks has it. */
+            404: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The tag was not found: none of your tasks has it.",
+                     *       "code": "tag_not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TagNotFound"];
+                };
+            };
+            /** @description The body did not arrive within ten seconds. */
+            408: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The body did not arrive within ten seconds.",
+                     *       "code": "slow_body"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SlowBody"];
+                };
+            };
+            /**
+             * @description - `conflict`: Another change came first. Look again, then try again.
+             *     - `too_many`: This would change more than 5,000 tasks at once. Change the tags of some of the tasks first.
+             */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RenameTag409"];
+                };
+            };
+            /** @description The body is larger than 64 KiB. */
+            413: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The body is larger than 64 KiB.",
+                     *       "code": "body_too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BodyTooLarge"];
+                };
+            };
+            /** @description Send the body as `Content-Type: application/json`. */
+            415: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send the body as `Content-Type: application/json`.",
+                     *       "code": "not_json"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotJson"];
+                };
+            };
+            /** @description Too many requests. Wait for as long as `Retry-After` says. */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Too many requests. Wait for as long as `Retry-After` says.",
+                     *       "code": "too_many_requests"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooManyRequests"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RenameTag503"];
+                };
+            };
+        };
+    };
+    listChanges: {
+        parameters: {
+            query?: {
+                /** @description The `cursor` of the page before. Without it, the pages contain every task and no deletions. */
+                cursor?: string;
+                /** @description Changes on a page. */
+                limit?: number;
+                /** @description Seconds to wait for a change if there is none. The answer comes as soon as there is one. */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes. */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangePage"];
+                };
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "query",
+                     *             "page"
+                     *           ],
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
+                     *         }
+                     *       ],
+                     *       "message": "page: there is no such parameter",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /** @description Not authorized: the user in the path is not the user of the token. */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
+                     *       "code": "not_your_path"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotYourPath"];
+                };
+            };
+            /** @description The cursor is too old. Begin again without a cursor; changes that were not sent yet stay valid. */
+            410: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The cursor is too old. Begin again without a cursor; changes that were not sent yet stay valid.",
+                     *       "code": "cursor_expired"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CursorExpired"];
+                };
+            };
+            /** @description The path and the query are longer than 8 KiB. */
+            414: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The path and the query are longer than 8 KiB.",
+                     *       "code": "uri_too_long"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UriTooLong"];
+                };
+            };
+            /** @description Too many requests. Wait for as long as `Retry-After` says. */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Too many requests. Wait for as long as `Retry-After` says.",
+                     *       "code": "too_many_requests"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooManyRequests"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListChanges503"];
+                };
+            };
+        };
+    };
+    getLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
+                };
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "query",
+                     *             "page"
+                     *           ],
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
+                     *         }
+                     *       ],
+                     *       "message": "page: there is no such parameter",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /** @description Not authorized: the user in the path is not the user of the token. */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
+                     *       "code": "not_your_path"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotYourPath"];
+                };
+            };
+            /** @description Too many requests. Wait for as long as `Retry-After` says. */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Too many requests. Wait for as long as `Retry-After` says.",
+                     *       "code": "too_many_requests"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooManyRequests"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GetLimits503"];
                 };
             };
         };

@@ -3,6 +3,8 @@
 import asyncio
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,26 +21,26 @@ from todo_api.cli.main import PROGRAM, current_settings, database_url
 from todo_api.cli.seed import seed_database
 from todo_api.config.environment import SettingsError
 from todo_api.db import cluster, migrations
+from todo_api.db.epoch import begin_new_epoch
 from todo_api.db.migrations import alembic_config
 from todo_api.openapi.document import document
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Ends the program with one line if Alembic or a command of ours refuses."""
+    try:
+        yield
+    except CommandError as error:
+        sys.exit(f"todo-api: {error}")
+
+
 def upgrade(url: str, revision: str = migrations.NEWEST, *, sql: bool = False) -> None:
     """Migrates to `revision`, and installs the functions that write. Ends the program with one line if this fails."""
-    try:
+    with _one_line():
         migrations.upgrade(url, revision, sql=sql)
-    except CommandError as error:
-        sys.exit(f"todo-api: {error}")
-
-
-def _run_alembic(name: str, url: str, **options: Any) -> None:
-    """Runs the Alembic command `name`. Ends the program with one line if Alembic refuses it."""
-    try:
-        getattr(alembic, name)(alembic_config(url), **options)
-    except CommandError as error:
-        sys.exit(f"todo-api: {error}")
 
 
 @PROGRAM.command("check")
@@ -118,8 +120,8 @@ def _migration(name: str, help_: str, *parameters: click.Parameter, **fixed: Any
     """Adds the Alembic command `name`. See docs/decisions/0106-commands-of-migrations.md."""
 
     def callback(**options: Any) -> None:
-        with database_url(current_settings()) as url:
-            _run_alembic(name, url, **fixed, **options)
+        with database_url(current_settings()) as url, _one_line():
+            getattr(alembic, name)(alembic_config(url), **fixed, **options)
 
     database.add_command(click.Command(name.replace("_", "-"), callback=callback, params=[*parameters], help=help_))
 
@@ -131,11 +133,8 @@ def distribute_(*, sql: bool) -> None:
     if sql:
         click.echo("\n".join(f"{statement};" for statement in cluster.statements()))
     else:
-        with database_url(current_settings()) as url:
-            try:
-                click.echo(distribute.distribute(url))
-            except cluster.CannotDistribute as error:
-                sys.exit(f"todo-api: {error}")
+        with database_url(current_settings()) as url, _one_line():
+            click.echo(distribute.distribute(url))
 
 
 @database.command("upgrade")
@@ -145,6 +144,17 @@ def upgrade_(revision: str, *, sql: bool) -> None:
     """Upgrade to REVISION; by default to the newest, with the functions that write."""
     with database_url(current_settings()) as url:
         upgrade(url, revision, sql=sql)
+
+
+@database.command("restored")
+def restored() -> None:
+    """Run this after a backup was restored, before clients read: their cursors of changes end, and they begin again."""
+    with database_url(current_settings()) as url:
+        try:
+            asyncio.run(begin_new_epoch(url))
+        except asyncpg.PostgresError as error:
+            sys.exit(f"todo-api: the database refuses: {error}: run `todo-api check`")
+    click.echo("cursors of changes that clients have are not valid any more: they begin again")
 
 
 _REVISION: Final = click.Argument(["revision"], default=migrations.NEWEST)

@@ -1,16 +1,13 @@
 """The command that distributes the tables and the functions over a Citus cluster."""
 
 import asyncio
-from typing import Final
 
 import asyncpg
 
 from todo_api.db import cluster
 from todo_api.db.cluster import CannotDistribute
+from todo_api.db.migrations import try_lock
 from todo_api.db.url import connect_arguments
-
-_NO_MIGRATION: Final = "select pg_try_advisory_xact_lock(hashtext('todo_api migrations'))"
-"""The lock of migrations/env.py."""
 
 
 def distribute(url: str) -> str:
@@ -31,7 +28,7 @@ async def _distribute(url: str) -> str:
         ) from error
     try:
         async with connection.transaction():
-            if not await connection.fetchval(_NO_MIGRATION):
+            if not await try_lock(connection):
                 raise CannotDistribute("a migration is running: wait until it ends, then run this command again")
             names = await cluster.distribute(connection)
     finally:

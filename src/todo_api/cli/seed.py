@@ -71,7 +71,16 @@ _ADD_TAGS: Final = """
     on conflict (user_id, name) do update set name_folded = excluded.name_folded
 """
 """The update locks a tag that the user has: without the lock it could be removed before its links are added."""
-_COLUMNS: Final = ("user_id", *Row._fields[:-1])
+_RAISE_HEAD: Final = """
+    insert into heads (user_id, revision, made_at, tasks, pending)
+    select $1, 0, now() - interval '1 day', count(*) + $2::integer, count(*) - count(completed_at) + $3::integer
+    from tasks where user_id = $1
+    on conflict (user_id) do update
+    set revision = heads.revision + 1, tasks = heads.tasks + $2, pending = heads.pending + $3
+    returning revision
+"""
+"""Locks the head row, as every write does. A new one is a day old, so lists have the ETags and totals of later days."""
+_COLUMNS: Final = ("user_id", "revision", *Row._fields[:-1])
 
 
 def seed_user(number: int, seed: int) -> str:
@@ -130,12 +139,15 @@ async def seed_database(url: str, *, users: int | str, tasks: int, seed: int, do
         async with asyncio.TaskGroup() as group:
             for _ in range(_CONNECTIONS):
                 group.create_task(copy())
-        await pool.execute("analyze tasks, tags, task_tags")
+        await pool.execute("analyze tasks, tags, task_tags, heads")
 
 
 async def _copy_user(connection: Any, user: str, rows: list[Row]) -> None:
     names = sorted({tag for row in rows for tag in row.tags})
-    await connection.copy_records_to_table("tasks", columns=_COLUMNS, records=[(user, *row[:-1]) for row in rows])
+    pending = sum(row.completed_at is None for row in rows)
+    revision = await connection.fetchval(_RAISE_HEAD, user, len(rows), pending)
+    tasks = [(user, revision, *row[:-1]) for row in rows]
+    await connection.copy_records_to_table("tasks", columns=_COLUMNS, records=tasks)
     await connection.execute(_ADD_TAGS, user, names, [_fold(name) for name in names])
     links = [(user, row.id, tag) for row in rows for tag in row.tags]
     await connection.copy_records_to_table("task_tags", columns=("user_id", "task_id", "tag"), records=links)

@@ -62,10 +62,10 @@ class _Server(MPServer):
             threading.Thread(target=_print_when_ready, args=(self.address_to_print,), daemon=True).start()
 
     def _stop_workers(self) -> None:
+        for worker in self.wrks:
+            if worker.inner.is_alive():
+                os.kill(worker.inner.pid, ANNOUNCE)
         if self.drain_seconds:
-            for worker in self.wrks:
-                if worker.inner.is_alive():
-                    os.kill(worker.inner.pid, ANNOUNCE)
             time.sleep(self.drain_seconds + ACCEPT_SECONDS)
         super()._stop_workers()  # type: ignore[no-untyped-call]  # Granian's own
 

@@ -48,6 +48,15 @@ def rate_limit(text: str) -> tuple[int, int] | None:
     return int(parts[1]), int(parts[2])
 
 
+def poll_seconds(text: str) -> tuple[float, float]:
+    parts = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,2})?)/([0-9]{1,3}(?:\.[0-9]{1,2})?)", text)
+    if not parts or not 0.05 <= float(parts[1]) <= float(parts[2]):
+        raise SettingsError(
+            f"EVENTS_POLL_SECONDS is {text!r}: set it to the shortest and the longest pause in seconds, like 0.5/5"
+        )
+    return float(parts[1]), float(parts[2])
+
+
 def better_auth_origin(url: str) -> str:
     """Better Auth's own `BETTER_AUTH_URL`; its tokens carry the origin as `iss`, without a slash at the end."""
     parts = _web_address("BETTER_AUTH_URL", url)

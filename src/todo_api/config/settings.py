@@ -39,6 +39,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     home: Path = field(name="TODO_API_HOME")
     rate_limit: tuple[int, int] | None = (50, 100)
     """Requests a second and burst, of each user in each worker. None: no limit."""
+    history_days: Annotated[int, Meta(ge=7, le=3650)] = 30
+    """Days for which the log of changes is kept. A create with an id of the client's may be repeated for seven days."""
+    max_tasks: Annotated[int, Meta(ge=1, le=10_000_000)] = 100_000
+    """Tasks of each user."""
+    events_poll_seconds: tuple[float, float] = (0.5, 5.0)
+    """Shortest and longest pause between two looks for changes that other workers made."""
     docs_enabled: bool = True
     metrics_token: str | None = None
     """None: no metrics are kept."""
@@ -68,6 +74,7 @@ _RULES: Final = {
     "JWT_JWKS_URL": read.jwks_url,
     "ALLOWED_ORIGINS": read.origins,
     "RATE_LIMIT": read.rate_limit,
+    "EVENTS_POLL_SECONDS": read.poll_seconds,
     "METRICS_TOKEN": read.metrics_token,
     "OTEL_EXPORTER_OTLP_ENDPOINT": read.tracing_endpoint,
 }

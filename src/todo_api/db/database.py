@@ -10,6 +10,7 @@ import asyncpg
 from todo_api.db.checked_pool import CheckedPool
 from todo_api.db.failures import LOST, UNSENT, interruption, refusal
 from todo_api.db.fair_semaphore import FairSemaphore
+from todo_api.db.revisions import REVISIONS, Revisions
 from todo_api.db.statement import Statement
 from todo_api.db.time_limits import FIRST_TRY_SECONDS, REQUEST_SECONDS, TEST_SECONDS, now
 from todo_api.errors import Busy, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown, Unavailable
@@ -38,22 +39,29 @@ class Database:
         asyncpg.PostgresError: the database refused the statement.
     """
 
-    def __init__(self, url: str, *, pool_size: int, max_overflow: int) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int, max_overflow: int, poll_seconds: tuple[float, float] = (0.5, 5)
+    ) -> None:
         self._connections = CheckedPool(url, pool_size + max_overflow)
         self._turns = FairSemaphore(pool_size + max_overflow)
         self.health = self._connections.health
         self.schema = self._connections.schema
+        self.revisions = Revisions(self._revisions, *poll_seconds)
 
     async def open(self) -> None:
         self._connections.open()
 
     async def close(self) -> None:
+        self.revisions.stop()
         await self._connections.close()
 
     def connections(self) -> tuple[int, int, int]:
         """Numbers of open connections, of idle ones, and of the most that may be open."""
         pool = self._connections.pool
         return pool.made, pool.idle, pool.size
+
+    async def _revisions(self, users: list[str]) -> dict[str, int]:
+        return dict(await self.fetch(REVISIONS, {"users": users}))
 
     async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[asyncpg.Record]:
         """Returns the rows of one statement."""

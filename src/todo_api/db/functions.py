@@ -10,8 +10,9 @@ from typing import Final
 VERSION: Final = 1
 SCHEMA: Final = f"writes_{VERSION}"
 _PACKAGE: Final = Path(__file__).parents[1]
-FILES: Final = (_PACKAGE / "db/writes.sql", *sorted(_PACKAGE.glob("features/*/writes.sql")))
-"""In the order in which they are installed: the functions of a feature use the types of the first file."""
+FILES: Final = (_PACKAGE / "db/writes.sql", *sorted(_PACKAGE.glob("features/*/writes*.sql")))
+"""In the order in which they are installed: the first file has the types that the features use. The order of the others
+does not matter: PostgreSQL looks up the functions that a function calls when it runs."""
 
 _INSTALL: Final = """
 do $install$

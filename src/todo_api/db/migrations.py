@@ -36,6 +36,7 @@ _LOCK_PAUSES: Final = (1.0, 3.0)
 """The shortest and the longest pause between two tries, in seconds. Clients use the table meanwhile."""
 _NO_LOCK: Final = ("55P03", "40P01")
 """The SQLSTATEs of the lock's time-out and of a deadlock."""
+_ONE_AT_A_TIME: Final = "select where pg_try_advisory_xact_lock(hashtext('todo_api migrations'))"
 _WATCH_SECONDS: Final = 0.2
 _HOLDER: Final = """
     select pid, application_name, extract(epoch from clock_timestamp() - xact_start)::int as seconds
@@ -104,6 +105,15 @@ def _is_temporary(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return not isinstance(error, ssl.SSLCertVerificationError)
     return str(getattr(error, "sqlstate", "")).startswith(("08", "53", "57", "XX"))
+
+
+async def try_lock(holder: asyncpg.Connection) -> bool:
+    """Takes the lock of migrations for the transaction of `holder`. False: another run of migrations has it.
+
+    By `execute`, which returns the number of rows: `fetch` would keep a snapshot, and CREATE INDEX CONCURRENTLY of the
+    other run would wait for its end.
+    """
+    return bool(await holder.execute(_ONE_AT_A_TIME) != "SELECT 0")
 
 
 async def migrate(url: str, run: Callable[[Connection], None], patience: float) -> None:

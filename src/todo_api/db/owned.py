@@ -21,13 +21,14 @@ from sqlalchemy import (
 )
 
 from todo_api.db.session import UserSession
-from todo_api.db.statement import Statement
-from todo_api.db.tables import IdempotencyKeyRow, TagRow, TaskRow, TaskTagRow
+from todo_api.db.statement import FunctionCall, Statement
+from todo_api.db.tables import ChangeRow, HeadRow, TagRow, TaskRow, TaskTagRow
 
 TASKS: Final = cast("Table", TaskRow.__table__)
 TAGS: Final = cast("Table", TagRow.__table__)
 TASK_TAGS: Final = cast("Table", TaskTagRow.__table__)
-IDEMPOTENCY_KEYS: Final = cast("Table", IdempotencyKeyRow.__table__)
+HEADS: Final = cast("Table", HeadRow.__table__)
+CHANGES: Final = cast("Table", ChangeRow.__table__)
 ME: Final = bindparam("me", type_=Text)
 
 
@@ -45,6 +46,11 @@ def select_from(step: FromClause, *columns: ColumnElement[Any]) -> Select[Any]:
     if isinstance(step, Table):
         raise TypeError(f"select_owned({step.name}), since its rows belong to all users")
     return select(*(columns or step.c)).select_from(step)
+
+
+def one_row(*values: ColumnElement[Any]) -> Select[Any]:
+    """One row of values, which come from subqueries or parameters."""
+    return select(*values)
 
 
 def once(value: ColumnElement[Any]) -> ScalarSelect[Any]:
@@ -76,3 +82,10 @@ class OwnedRepository(SQLAlchemyAsyncQueryRepository):
     def fetch(self, statement: Statement, **values: Any) -> Awaitable[list[asyncpg.Record]]:
         """Rows of `statement`, in one round trip. `me` is bound by the session."""
         return self.session.fetch(statement, values)
+
+    async def call(self, function: FunctionCall, **arguments: Any) -> asyncpg.Record:
+        """The answer of a function that writes. Its column `change_id` is the revision, NULL if nothing was written."""
+        (answer,) = await self.session.fetch(function, arguments)
+        if (revision := answer["change_id"]) is not None:
+            self.session.database.revisions.raised(self.me, revision)
+        return answer

@@ -70,6 +70,7 @@ class TaskRow(DefaultBase):
         Index("ix_tasks_title", "user_id", "title_folded", "id"),
         Index("ix_tasks_due_date", "user_id", "due_date", "id"),
         Index("ix_tasks_priority", "user_id", "priority", "id"),
+        Index("ix_tasks_revision", "user_id", "revision", "id"),
     )
 
 
@@ -136,6 +137,15 @@ class HeadRow(DefaultBase):
 
     user_id: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
     revision: Mapped[int] = mapped_column(BigInteger)
+    floor: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """The log has all deletions after this revision. Older entries may be deleted."""
+    epoch: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Another number after a backup was restored: revisions are given again, so older cursors are worth nothing."""
+    made_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("clock_timestamp()"))
+    tasks: Mapped[int]
+    """The number of tasks. In the first day it may be wrong: a replica of the first release does not keep it."""
+    pending: Mapped[int | None]
+    """The number of tasks that are not completed. NULL: not known yet, and `tasks` may be wrong."""
 
 
 class ChangeRow(DefaultBase):
@@ -153,6 +163,13 @@ class ChangeRow(DefaultBase):
     """The version of the task that this change made."""
     before: Mapped[dict[str, object] | None] = mapped_column(JSONB)
     """The columns of the task that changed, and its `tags`, as they were. The whole task if it was removed."""
+    batch: Mapped[int | None] = mapped_column(BigInteger)
+    """The first revision of the call that made this and other entries. NULL: the call makes one entry only."""
+
+    __table_args__ = (
+        Index("ix_changes_removed", "user_id", "revision", postgresql_where=text("op = 'remove'")),
+        Index("ix_changes_removed_task", "user_id", "task_id", postgresql_where=text("op = 'remove'")),
+    )
 
 
 METADATA: Final = DefaultBase.metadata

@@ -29,10 +29,10 @@ from todo_api.errors import (
     NotMigrated,
     Unavailable,
     UriTooLong,
-    from_database,
 )
 from todo_api.http.response import JsonResponse, encoded
 from todo_api.observability.context import request_context
+from todo_api.sqlstates import from_database
 
 _Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 
@@ -138,10 +138,18 @@ def _http_error(scope: Scope, error: HTTPException) -> tuple[ApiError, dict[str,
 def _field_errors(scope: Scope, error: HTTPException) -> list[FieldError]:
     """The field errors of a 400. Litestar names the fields in `extra`, or only in a sentence."""
     if isinstance(error.extra, list) and error.extra:
-        return [_field_error(scope, message) for message in error.extra]
+        return [_field_error(scope, message) for message in error.extra if not _is_unread(scope, message)]
     if match := _MISSING_PARAMETER.match(error.detail):
         return [FieldError([_place(match[1]), match[2]], "This parameter is required", "missing")]
     return [FieldError([_default_place(scope)], error.detail, "value_error")]
+
+
+def _is_unread(scope: Scope, message: Any) -> bool:
+    """Whether it is about a parameter of the path that the handler does not take.
+
+    When Litestar makes the OpenAPI document, it adds such parameters to those of the handler, and finds no value then.
+    """
+    return isinstance(message, dict) and any(message.get("message") == f"'{name}'" for name in scope["path_params"])
 
 
 def _field_error(scope: Scope, message: Any) -> FieldError:

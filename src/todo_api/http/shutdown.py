@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,8 @@ class Drain:
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
         self.begun = False
+        self.on_begin: list[Callable[[], None]] = []
+        """Called when the drain begins, for requests that would last longer than it."""
 
     def listen(self) -> None:
         """Makes the worker's event loop begin the drain at the parent's signal."""
@@ -46,7 +49,10 @@ class Drain:
 
     def begin(self) -> None:
         self.begun = True
-        asyncio.get_running_loop().call_later(self.seconds, _drop_new_connections)
+        for call in self.on_begin:
+            call()
+        if self.seconds:
+            asyncio.get_running_loop().call_later(self.seconds, _drop_new_connections)
 
 
 def _drop_new_connections() -> None:

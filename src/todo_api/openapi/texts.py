@@ -79,16 +79,26 @@ PATH_PARAMETERS: Final = {
         "description": "Better Auth's user id: the `sub` of the token.",
     },
     "task_id": {"schema": {"type": "string", "format": "uuid"}, "description": "The `id` of a task."},
+    "name": {
+        "schema": {"type": "string"},
+        "description": (
+            "The name of a tag, as `encodeURIComponent` encodes it: `/` is `%2F`. Surrounding white space does not "
+            "count. The names `.` and `..` need it: `%20..`. Without it, clients take them for parts of the path."
+        ),
+        "example": "shopping",
+    },
 }
 ETAG_PARAMETERS: Final = ("If-Match", "If-None-Match")
 ETAG_OF_TASK: Final = '"3"'
-ETAG_OF_LIST: Final = '"99aa06d3014798d86001c324468d497f"'
+ETAG_OF_LIST: Final = '"r41-0-1-99aa06d3014798d8"'
 BEARER: Final = SecurityScheme(
     type="http", scheme="bearer", bearer_format="JWT", description="A JWT that Better Auth issued."
 )
 TAGS: Final = {
     "tasks": "The tasks of one user: create, list, search, change, complete, delete.",
     "tags": "The tags of one user's tasks, with their counts.",
+    "changes": "The changes of one user's tasks, for clients that keep a copy.",
+    "limits": "How much one user may keep, and how fast a user may ask.",
     "health": "Liveness and readiness, for the platform that runs the service. Without a token.",
 }
 DESCRIPTION: Final = """

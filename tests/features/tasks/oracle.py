@@ -1,6 +1,6 @@
 """The expected answer of the list, in plain Python over plain lists: slow, and easy to check by reading."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 from unicodedata import normalize
 from uuid import UUID
@@ -72,13 +72,18 @@ class Query(NamedTuple):
     tags_match: str | None
     due_from: date | None
     due_to: date | None
+    has_due_date: bool | None
+    completed_from: date | None
+    completed_to: date | None
     sort_by: str | None
     sort_direction: str | None
 
     def parameters(self) -> dict[str, str | list[str]]:
         """As a client sends them; None is left out."""
         sent: dict[str, str | list[str]] = {
-            name: str(value) for name, value in self._asdict().items() if value is not None and name not in _SPECIAL
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in self._asdict().items()
+            if value is not None and name not in _SPECIAL
         }
         if self.words:
             sent["search"] = "  ".join(self.words)
@@ -105,6 +110,7 @@ def _found(word: str, task: Json) -> bool:
 
 def _matches(query: Query, task: Json) -> bool:
     due = task["due_date"] and date.fromisoformat(task["due_date"])
+    done = task["completed_at"] and datetime.fromisoformat(task["completed_at"]).astimezone(UTC).date()
     has = [tag in task["tags"] for tag in query.tags]
     return (
         all(_found(word, task) for word in query.words)
@@ -113,6 +119,9 @@ def _matches(query: Query, task: Json) -> bool:
         and (not has or (all(has) if query.tags_match == "all" else any(has)))
         and (query.due_from is None or (due is not None and due >= query.due_from))
         and (query.due_to is None or (due is not None and due <= query.due_to))
+        and (query.has_due_date is None or query.has_due_date == (due is not None))
+        and (query.completed_from is None or (done is not None and done >= query.completed_from))
+        and (query.completed_to is None or (done is not None and done <= query.completed_to))
     )
 
 

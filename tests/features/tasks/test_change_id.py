@@ -137,7 +137,7 @@ def test_a_removed_tag_that_no_task_has_is_deleted(ann: Person, database_url: st
             ann.delete(f"tasks/{task['id']}")
         if task is first:
             assert [row[0] for row in run(database_url, rows)] == ["both", "only one", "only two"]
-            run(database_url, f"update changes set at = now() - interval '25 hours' where user_id = '{ann.user_id}'")
+            run(database_url, f"update heads set made_at = now() - interval '25 hours' where user_id = '{ann.user_id}'")
     # "only one" became unused too early. It goes together with a tag that is before it by name.
     assert run(database_url, rows) == []
     assert ann.get("tags").json() == []

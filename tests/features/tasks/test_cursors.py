@@ -3,13 +3,17 @@
 import random
 import threading
 import time
+from datetime import datetime
 from itertools import product
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 
 from tests.support.client import Json, Person, errors_of, fresh_user
 from tests.support.service import Service
+from todo_api.http.cursor import Position, encode
 
 SORTS = ["created_at", "updated_at", "title", "due_date", "priority"]
 REFUSED = [("query.cursor", "cursor_invalid")]
@@ -64,6 +68,10 @@ def test_another_user_cannot_use_it(ann: Person, bob: Person, cursor: str) -> No
         "status=pending&priority=High",
         "status=pending&due_from=2026-01-01",
         "status=pending&due_to=2026-01-01",
+        "status=pending&has_due_date=true",
+        "status=pending&has_due_date=false",
+        "status=pending&completed_from=2026-01-01",
+        "status=pending&completed_to=2026-01-01",
         "status=pending&sort_direction=asc",
         *(f"status=pending&sort_by={sort}" for sort in SORTS[1:]),
     ],
@@ -75,6 +83,13 @@ def test_another_query_cannot_use_it(ann: Person, cursor: str, query: str) -> No
 def test_limit_total_and_spelling_may_change(ann: Person, cursor: str) -> None:
     for more in ("limit=2", "limit=1&with_total=true", "sort_by=created_at&offset=0", "search=%20"):
         assert len(ann.get(f"tasks?status=pending&cursor={cursor}&{more}").json()["data"]) >= 1
+
+
+def test_a_cursor_of_the_first_release_is_valid(ann: Person) -> None:
+    older, newer = ann.creates(), ann.creates()
+    identity = msgspec.msgpack.encode([ann.user_id, [[], "all", "all", [], "any"], [None, None], "created_at", "desc"])
+    cursor = encode(Position(datetime.fromisoformat(newer["created_at"]), UUID(newer["id"])), identity)
+    assert ann.get(f"tasks?cursor={cursor}").json()["data"] == [older]
 
 
 def test_each_change_of_a_character_is_noticed(ann: Person, cursor: str) -> None:

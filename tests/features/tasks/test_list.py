@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.architecture.test_migrations import run
 from tests.support.client import Person, errors_of
 
 
@@ -74,6 +75,31 @@ def test_a_task_without_a_due_date_comes_last_both_ways(ann: Person) -> None:
     assert titles(ann, due_from="0001-01-01", sort_by="title", sort_direction="asc") == expected
 
 
+def test_tasks_with_and_without_a_due_date(ann: Person) -> None:
+    for due in (None, "9999-12-31", "0001-01-01"):
+        ann.creates(title=due or "none", due_date=due)
+    for sort in ("title", "due_date"):
+        assert titles(ann, has_due_date="true", sort_by=sort, sort_direction="asc") == ["0001-01-01", "9999-12-31"]
+        assert titles(ann, has_due_date="false", sort_by=sort) == ["none"]
+    assert titles(ann, has_due_date="false", due_to="9999-12-31") == []
+    assert titles(ann, has_due_date="true", due_to="2026-01-01") == ["0001-01-01"]
+
+
+def test_days_of_completion_are_in_utc_and_inclusive(ann: Person, database_url: str) -> None:
+    instants = [f"2026-{at}" for at in ("02-28 23:59:59.999999", "03-01 00:00", "03-01 23:59:59.999999", "03-02 00:00")]
+    ann.creates(title="pending")
+    for title in instants:
+        task = ann.creates(title=title, completed=True)
+        run(database_url, f"update tasks set completed_at = '{title}+00' where id = '{task['id']}'")
+    ordered = {"sort_by": "title", "sort_direction": "asc"}
+    assert titles(ann, completed_from="2026-03-01", completed_to="2026-03-01", **ordered) == instants[1:3]
+    assert titles(ann, completed_from="2026-03-01", **ordered) == instants[1:]
+    assert titles(ann, completed_to="2026-03-01", **ordered) == instants[:3]
+    assert titles(ann, completed_from="0001-01-01", completed_to="9999-12-31", **ordered) == instants
+    assert titles(ann, completed_from="2026-03-02", completed_to="2026-03-01") == []
+    assert titles(ann, completed_from="2026-03-01", status="pending") == []
+
+
 def test_titles_sort_without_regard_to_case(ann: Person) -> None:
     for title in ("b", "A", "a\u0301", "É", "e", "İz", "ıy", "Straße", "STRASSF"):
         ann.creates(title=title)
@@ -124,6 +150,10 @@ def test_titles_sort_without_regard_to_case(ann: Person) -> None:
         ("due_from=2026-02-30", [("query.due_from", "date_parsing")]),
         ("due_to=2026-1-1", [("query.due_to", "date_parsing")]),
         ("due_to=2026-01-01T00:00:00Z", [("query.due_to", "date_parsing")]),
+        ("has_due_date=1", [("query.has_due_date", "bool_type")]),
+        ("has_due_date=none", [("query.has_due_date", "bool_type")]),
+        ("completed_from=yesterday", [("query.completed_from", "date_parsing")]),
+        ("completed_to=2026-01-01T00:00:00Z", [("query.completed_to", "date_parsing")]),
         ("sort_by=id", [("query.sort_by", "literal_error")]),
         ("sort_direction=up", [("query.sort_direction", "literal_error")]),
         ("with_total=1", [("query.with_total", "bool_type")]),

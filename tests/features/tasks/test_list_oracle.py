@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -23,9 +23,18 @@ QUERIES = 40
 _TAGS = ["a", "A", "b", "%", "ü"]
 _DAYS = [date.min, date(2026, 2, 28), date(2026, 3, 1), date(2026, 12, 31), date.max]
 _INSTANTS = [datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC), datetime.now(UTC)]
+_COMPLETIONS = [  # The first and the last instant of a day in UTC, and the ones beside them.
+    datetime(2026, 3, 1, tzinfo=UTC) - timedelta(microseconds=1),
+    datetime(2026, 3, 1, tzinfo=UTC),
+    datetime(2026, 3, 2, tzinfo=UTC) - timedelta(microseconds=1),
+    datetime(2026, 3, 2, tzinfo=UTC),
+]
+_COMPLETED_DAYS = [date.min, *(date(2026, 3, day) for day in (1, 2, 3)), date.max]
 _SAME_INSTANTS = """
-    update tasks set created_at = new.created_at, updated_at = new.updated_at
-    from unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[]) as new (id, created_at, updated_at)
+    update tasks set created_at = new.created_at, updated_at = new.updated_at,
+        completed_at = case when tasks.completed_at is null then null else new.completed_at end
+    from unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[])
+        as new (id, created_at, updated_at, completed_at)
     where user_id = $1 and tasks.id = new.id
 """
 
@@ -57,6 +66,9 @@ def _random_query(chance: random.Random) -> Query:
         tags_match=sometimes(["any", "all"]),
         due_from=sometimes(_DAYS),
         due_to=sometimes(_DAYS),
+        has_due_date=sometimes([True, False]),
+        completed_from=sometimes(_COMPLETED_DAYS),
+        completed_to=sometimes(_COMPLETED_DAYS),
         sort_by=chance.choice([None, "created_at", "updated_at", "title", "due_date", "priority"]),
         sort_direction=chance.choice([None, "asc", "desc"]),
     )
@@ -83,7 +95,7 @@ class Comparison:
             if chance.random() < 0.3:
                 person.patch(f"tasks/{task['id']}/complete")
         ids = [UUID(task["id"]) for task in created]
-        instants = [[chance.choice(_INSTANTS) for _ in ids] for _ in range(2)]
+        instants = [[chance.choice(some) for _ in ids] for some in (_INSTANTS, _INSTANTS, _COMPLETIONS)]
         self.runner.run(self.connection.execute(_SAME_INSTANTS, person.user_id, ids, *instants))
         return [person.sees(task["id"]) for task in created]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.client import Person, errors_of
-from todo_api.features.tasks.list_statements import LONG_WORD
+from todo_api.features.tasks.list_filters import LONG_WORD
 
 LONG = "donaudampfschifffahrtsgesellschaftskapitänskajütentürschlüssellochabdeckung"
 SPECIAL = r".*+?^$|()[]{}\d\m(?i)***=" * 3

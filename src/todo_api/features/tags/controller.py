@@ -5,9 +5,10 @@ from litestar import Controller, get
 from todo_api.db.session import UserSession
 from todo_api.features.tags.repository import TagRepository
 from todo_api.features.tags.structs import TagQuery, TagWithUsage
+from todo_api.http.conditional import known_states
 from todo_api.http.dispatch import DirectDispatch
 from todo_api.http.request import StrictRequest
-from todo_api.http.response import JsonResponse
+from todo_api.http.response import JsonResponse, list_or_304
 from todo_api.openapi.document import error_responses
 
 
@@ -26,7 +27,8 @@ class TagController(Controller):
         description="The most used tags come first, then by name. A tag that no task has is not in the list.",
         response_description="For autocomplete.",
         responses=error_responses(400, 401, 403),
-        opt={"query": TagQuery},
+        opt={"query": TagQuery, "headers": ["If-None-Match"]},
     )
     async def list_tags(self, request: StrictRequest) -> JsonResponse[list[TagWithUsage]]:
-        return JsonResponse.of(await _tags(request).used(request.parameters(TagQuery)))
+        listed = await _tags(request).used(request.parameters(TagQuery), known_states(request.scope))
+        return list_or_304(request.scope, *listed)

@@ -3,6 +3,9 @@
 from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
+
+from todo_api.features.tasks.fields import TagName
 
 
 class TagWithUsage(Struct, frozen=True):
@@ -26,3 +29,14 @@ class TagQuery(Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     limit: Annotated[int, Meta(ge=1, le=1000, description="Maximum number of tags.")] = 1000
+
+
+class TagRename(Struct, frozen=True, forbid_unknown_fields=True):
+    """The new name of a tag."""
+
+    trimmed: ClassVar[frozenset[str]] = frozenset({"name"})
+
+    name: TagName
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "name", self.name.strip())

@@ -9,16 +9,24 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET
 
 from todo_api.db.session import UserSession
-from todo_api.errors import TaskDeleted, TaskNotFound
+from todo_api.errors import LimitReached, TaskDeleted, TaskNotFound
+from todo_api.features.tasks.examples import STALE, TAKEN
 from todo_api.features.tasks.list_parameters import TaskQuery
 from todo_api.features.tasks.list_repository import TaskList
-from todo_api.features.tasks.preconditions import EXAMPLE as STALE
 from todo_api.features.tasks.repository import TaskRepository, Written
-from todo_api.features.tasks.structs import Completion, Task, TaskCreate, TaskPage, TaskPut, TaskUpdate
-from todo_api.http.conditional import content_tag, etag_matches, idempotency_key, version_tag, versions_to_match
+from todo_api.features.tasks.structs import (
+    Completion,
+    Task,
+    TaskCreate,
+    TaskPage,
+    TaskPut,
+    TaskUpdate,
+    UpdateQuery,
+)
+from todo_api.http.conditional import etag_matches, idempotency_key, known_states, version_tag, versions_to_match
 from todo_api.http.dispatch import DirectDispatch
 from todo_api.http.request import StrictRequest
-from todo_api.http.response import JsonResponse, encoded, not_modified
+from todo_api.http.response import JsonResponse, list_or_304, not_modified
 from todo_api.openapi.document import error_responses
 
 _LIST = """
@@ -43,7 +51,7 @@ _UUID_CHARACTERS: Final = 36
 
 
 def _tasks(request: StrictRequest) -> TaskRepository:
-    return TaskRepository(UserSession(request.app.state.database, request.user))
+    return TaskRepository(UserSession(request.app.state.database, request.user), request.app.state.limits)
 
 
 def _list(request: StrictRequest) -> TaskList:
@@ -58,6 +66,10 @@ def _id(task_id: str) -> UUID:
         return msgspec.convert(task_id, UUID)
     except msgspec.ValidationError:
         raise TaskNotFound from None
+
+
+def _merges(request: StrictRequest) -> bool:
+    return request.parameters(UpdateQuery).on_stale == "merge"
 
 
 def _change_id(written: Written) -> dict[str, str]:
@@ -89,12 +101,6 @@ def _task_or_304(task: Task, request: StrictRequest) -> JsonResponse[Task]:
     return not_modified(tag) if etag_matches(request.scope, tag) else JsonResponse.of(task, {"etag": tag})
 
 
-def _page_or_304(page: TaskPage, request: StrictRequest) -> JsonResponse[TaskPage]:
-    body = encoded(page)
-    tag = content_tag(body)
-    return not_modified(tag) if etag_matches(request.scope, tag) else JsonResponse(body, {"etag": tag})
-
-
 class TaskController(Controller):
     path = "/api/{user_id:str}/tasks"
     middleware = [DirectDispatch]
@@ -106,7 +112,10 @@ class TaskController(Controller):
         description="Send an `Idempotency-Key`, so that a retry does not create a second task.",
         response_description="Created; `Location` is its path.",
         responses=error_responses(400, 401, 403, 409),
-        opt={"headers": ["Idempotency-Key"], "extra_responses": [TaskDeleted()]},
+        opt={
+            "headers": ["Idempotency-Key"],
+            "extra_responses": [TaskDeleted(), LimitReached(), TAKEN],
+        },
     )
     async def create_task(self, data: JSONBody[TaskCreate], request: StrictRequest) -> JsonResponse[Task]:
         return _created(await _tasks(request).create(data, idempotency_key(request.scope)))
@@ -120,7 +129,8 @@ class TaskController(Controller):
         opt={"query": TaskQuery, "headers": ["If-None-Match"]},
     )
     async def list_tasks(self, request: StrictRequest) -> JsonResponse[TaskPage]:
-        return _page_or_304(await _list(request).page(request.parameters(TaskQuery)), request)
+        listed = await _list(request).page(request.parameters(TaskQuery), known_states(request.scope))
+        return list_or_304(request.scope, *listed)
 
     @get(
         "/{task_id:str}",
@@ -139,7 +149,7 @@ class TaskController(Controller):
         summary="Change a task",
         description="Fields that are left out stay as they are. A body that changes nothing does not change `version`.",
         responses=error_responses(400, 401, 403, 404),
-        opt={"headers": ["If-Match"], "extra_responses": [STALE]},
+        opt={"query": UpdateQuery, "headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def update_task(
         self,
@@ -147,7 +157,8 @@ class TaskController(Controller):
         data: JSONBody[TaskUpdate],
         request: StrictRequest,
     ) -> JsonResponse[Task]:
-        return _changed(await _tasks(request).change(_id(task_id), data, versions_to_match(request.scope)))
+        if_match = versions_to_match(request.scope)
+        return _changed(await _tasks(request).change(_id(task_id), data, if_match, merge=_merges(request)))
 
     @put(
         "/{task_id:str}",
@@ -155,7 +166,7 @@ class TaskController(Controller):
         summary="Change a task with PUT",
         description=_PUT,
         responses=error_responses(400, 401, 403, 404),
-        opt={"headers": ["If-Match"], "extra_responses": [STALE]},
+        opt={"query": UpdateQuery, "headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def put_task(
         self,
@@ -166,7 +177,7 @@ class TaskController(Controller):
         uuid = _id(task_id)
         if_match = data.versions_to_match(versions_to_match(request.scope))
         data.check_path(request.user, uuid)
-        return _changed(await _tasks(request).change(uuid, data, if_match))
+        return _changed(await _tasks(request).change(uuid, data, if_match, merge=_merges(request)))
 
     @delete(
         "/{task_id:str}",

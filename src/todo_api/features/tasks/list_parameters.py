@@ -59,6 +59,15 @@ class TaskQuery(Struct, frozen=True, kw_only=True):
     ] = "any"
     due_from: Annotated[date | UnsetType, Meta(description="Due on this day or later.")] = UNSET
     due_to: Annotated[date | UnsetType, Meta(description="Due on this day or earlier.")] = UNSET
+    has_due_date: Annotated[
+        bool | UnsetType, Meta(description="Tasks that have a due date (`true`), or that have none (`false`).")
+    ] = UNSET
+    completed_from: Annotated[
+        date | UnsetType, Meta(description="Completed on this day or later, in UTC. Pending tasks never match.")
+    ] = UNSET
+    completed_to: Annotated[
+        date | UnsetType, Meta(description="Completed on this day or earlier, in UTC. Pending tasks never match.")
+    ] = UNSET
     sort_by: Annotated[
         SortBy,
         Meta(

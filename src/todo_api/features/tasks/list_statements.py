@@ -5,13 +5,11 @@ counted anyway, its matches are materialized once, and the page is taken from th
 See docs/decisions/0031-list-queries-and-indexes.md.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import (
-    ARRAY,
     CTE,
     ColumnElement,
     Date,
@@ -19,11 +17,9 @@ from sqlalchemy import (
     Integer,
     Select,
     SmallInteger,
-    Text,
     Uuid,
     and_,
     bindparam,
-    exists,
     func,
     literal_column,
     nulls_last,
@@ -32,28 +28,26 @@ from sqlalchemy import (
     union_all,
 )
 
-from todo_api.db.owned import TASK_TAGS, TASKS, once, select_from, select_owned
+from todo_api.db.heads import HEAD, NOT_KNOWN
+from todo_api.db.owned import TASKS, once, select_from, select_owned
 from todo_api.db.statement import Statement
 from todo_api.db.tables import C_TEXT, INSTANT
 from todo_api.features.tasks.columns import tags_of, task_columns
+from todo_api.features.tasks.list_filters import CONDITIONS, Filter
 from todo_api.features.tasks.list_parameters import SortBy
 
-WORDS: Final = 4
-"""So many short words of a search have parameters of their own. Further ones are checked in the rows that match these.
-"""
-LONG_WORD: Final = 64
-"""Characters. A longer word is searched for by a regular expression, whose worst case is better: `strpos` compares up
-to all characters of the word at each position (docs/decisions/0110-statements-of-one-user.md)."""
-Filter = Literal["pending", "completed", "priority", "any_tag", "all_tags", "due", "search", "more_words", "long_words"]
 Start = Literal["first", "offset", "after", "after_undated"]
 _INDEXED: Final[frozenset[Filter]] = frozenset({"any_tag", "all_tags", "due"})
-_NARROW: Final[frozenset[Filter]] = _INDEXED | {"search", "long_words"}
+_NARROW: Final[frozenset[Filter]] = _INDEXED | {"search", "long_words", "completed_between"}
 
-_ZERO: Final[ColumnElement[Any]] = literal_column("0")
-_ONE: Final[ColumnElement[Any]] = literal_column("1")
 _TRUE: Final[ColumnElement[Any]] = literal_column("true")
-_ENGLISH: Final[ColumnElement[Any]] = literal_column("'english'::regconfig")
-_NOT_COUNTED: Final[ColumnElement[Any]] = literal_column("null::bigint").label("total")
+_NOT_COUNTED: Final[ColumnElement[Any]] = literal_column("null::bigint")
+STORED_TOTALS: Final[dict[frozenset[Filter], ColumnElement[Any]]] = {
+    frozenset(): HEAD.c.tasks,
+    frozenset[Filter]({"pending"}): HEAD.c.pending,
+    frozenset[Filter]({"completed"}): HEAD.c.tasks - HEAD.c.pending,
+}
+"""By filters. NULL until the tasks have been counted exactly (db/heads.py)."""
 _ALL: Final = once(literal_column("9223372036854775807"))
 """A limit whose value the planner does not know. With it, a search reads the tasks along an index in the order in which
 they are on the disk, which takes half the CPU time of the opposite order
@@ -79,61 +73,13 @@ class Shape(msgspec.Struct, frozen=True):
     descending: bool
     start: Start
     counts: bool
+    stored: bool = False
+    """The total is one of `STORED_TOTALS`, and is NULL where the head row does not have it: see `TaskList.page`."""
 
     @property
     def materializes(self) -> bool:
         """Whether all matches are counted and a filter makes them few."""
         return self.counts and bool(self.filters & _NARROW)
-
-
-def _contains(word: ColumnElement[Any], stem: ColumnElement[Any]) -> ColumnElement[bool]:
-    return or_(
-        func.strpos(TASKS.c.title_folded, word) > _ZERO,
-        func.strpos(TASKS.c.description_folded, word) > _ZERO,
-        TASKS.c.stems.bool_op("@@")(stem),
-    )
-
-
-def _matches(pattern: ColumnElement[Any], stem: ColumnElement[Any]) -> ColumnElement[bool]:
-    return or_(
-        TASKS.c.title_folded.regexp_match(pattern),
-        TASKS.c.description_folded.regexp_match(pattern),
-        TASKS.c.stems.bool_op("@@")(stem),
-    )
-
-
-def _words() -> ColumnElement[bool]:
-    """All words are found. An unused parameter is the empty string, which is found in every task."""
-    names = [(f"word{number}", f"stem{number}") for number in range(WORDS)]
-    words = [[bindparam(name, type_=Text) for name in pair] for pair in names]
-    return and_(*(_contains(word, once(func.plainto_tsquery(_ENGLISH, stem))) for word, stem in words))
-
-
-def _each_of(words_name: str, stems_name: str, found: Callable[..., ColumnElement[bool]]) -> ColumnElement[bool]:
-    """All words of an array are found. Their stems are parsed once for the statement, not once for each row."""
-    words, stems = (bindparam(name, type_=ARRAY(Text)) for name in (words_name, stems_name))
-    pairs = func.unnest(words, stems).table_valued("word", "stem").render_derived(name="pairs")
-    parsed = select_from(pairs, pairs.c.word, func.plainto_tsquery(_ENGLISH, pairs.c.stem).label("stem"))
-    more = parsed.cte(words_name).prefix_with("materialized")
-    missing = ~found(more.c.word, more.c.stem)
-    return ~exists(select_from(more, _ONE).where(missing).correlate(TASKS))
-
-
-_TAGGED: Final = select_owned(TASK_TAGS, TASK_TAGS.c.task_id).where(
-    TASK_TAGS.c.tag == func.any(bindparam("tags", type_=ARRAY(Text)))
-)
-_HAS_ALL: Final = _TAGGED.group_by(TASK_TAGS.c.task_id).having(func.count() == bindparam("tag_count", type_=Integer))
-_CONDITIONS: Final[dict[Filter, ColumnElement[bool]]] = {
-    "pending": TASKS.c.completed_at.is_(None),
-    "completed": TASKS.c.completed_at.is_not(None),
-    "priority": TASKS.c.priority == bindparam("priority", type_=SmallInteger),
-    "any_tag": TASKS.c.id.in_(_TAGGED),
-    "all_tags": TASKS.c.id.in_(_HAS_ALL),
-    "due": TASKS.c.due_date.between(bindparam("due_from", type_=Date), bindparam("due_to", type_=Date)),
-    "search": _words(),
-    "more_words": _each_of("more_words", "more_stems", _contains),
-    "long_words": _each_of("long_words", "long_stems", _matches),
-}
 
 
 def _order(source: FromClause, shape: Shape, *, undated_last: bool = False) -> list[ColumnElement[Any]]:
@@ -173,7 +119,7 @@ def _materialized_page(matched: CTE, shape: Shape) -> CTE:
         after = _after(matched, shape)
         ids = ids.where(or_(after, matched.c.due_date.is_(None)) if shape.sort_by == "due_date" else after)
     ids = ids.order_by(*_order(matched, shape, undated_last=True)).limit(_LIMIT).offset(_OFFSET)
-    return select_owned(TASKS).where(TASKS.c.id.in_(ids)).cte("page")
+    return select_owned(TASKS).where(TASKS.c.id.in_(ids), NOT_KNOWN).cte("page")
 
 
 def _keyset_page(shape: Shape, conditions: list[ColumnElement[bool]]) -> CTE:
@@ -191,39 +137,33 @@ def _keyset_page(shape: Shape, conditions: list[ColumnElement[bool]]) -> CTE:
     return select_from(both).order_by(*_order(both, shape, undated_last=True)).limit(_LIMIT).offset(_OFFSET).cte("page")
 
 
-def _with_total(page: CTE, counted: CTE) -> Select[Any]:
-    """Rows of the page with the total. An empty page is one row that has only the total."""
-    rows = select_from(counted, *task_columns(page, tags_of(page)), counted.c.total)
-    return rows.outerjoin_from(counted, page, _TRUE)
+def _total(shape: Shape, count: Select[Any]) -> ColumnElement[Any]:
+    """The number of matches. Numbers that the head row has are not counted again."""
+    if not shape.counts:
+        return _NOT_COUNTED
+    if shape.stored:
+        return STORED_TOTALS[shape.filters]
+    counted = count.correlate(None).scalar_subquery()
+    stored = STORED_TOTALS.get(shape.filters)
+    return counted if stored is None else func.coalesce(stored, counted)
 
 
 @lru_cache(maxsize=1024)
 def statement(shape: Shape) -> Statement:
-    """Returns rows of a Task's columns and the total: one more than the page has if there is a next page.
+    """Returns rows of a Task's columns, the total and the state: one more than the page has if there is a next page.
 
-    Parameters that a shape does not use are ignored. A row without an id contains only the total.
+    Parameters that a shape does not use are ignored. A row without an id contains only the total and the state. That is
+    the only row if the page is empty, or if `known` has the state: then nothing else is read.
     """
-    conditions = [_CONDITIONS[each] for each in sorted(shape.filters)]
+    conditions = [*(CONDITIONS[each] for each in sorted(shape.filters)), NOT_KNOWN]
     if shape.materializes:
         key = TASKS.c[_SORT_COLUMN[shape.sort_by][0]]
         matching = select_owned(TASKS, TASKS.c.id, key).where(*conditions)
         if not shape.filters & _INDEXED:
             matching = matching.order_by(TASKS.c.created_at.desc(), TASKS.c.id.desc()).limit(_ALL)
         matched = matching.cte("matched")
-        page, counted = (
-            _materialized_page(matched, shape),
-            select_from(matched, func.count().label("total")).cte("counted"),
-        )
-        return Statement(_with_total(page, counted).order_by(*_order(page, shape, undated_last=True)))
-    count = select_owned(TASKS, func.count().label("total")).where(*conditions)
-    if shape.sort_by != "due_date" and (shape.start == "first" or not shape.counts):
-        total = count.correlate(None).scalar_subquery() if shape.counts else _NOT_COUNTED
-        rows = select_owned(TASKS, *task_columns(TASKS, tags_of(TASKS)), total).where(*conditions)
-        return Statement(_cut(rows, TASKS, shape))
-    page = _keyset_page(shape, conditions)
-    result = (
-        _with_total(page, count.cte("counted"))
-        if shape.counts
-        else select_from(page, *task_columns(page, tags_of(page)), _NOT_COUNTED)
-    )
-    return Statement(result.order_by(*_order(page, shape, undated_last=True)))
+        page, count = _materialized_page(matched, shape), select_from(matched, func.count())
+    else:
+        page, count = _keyset_page(shape, conditions), select_owned(TASKS, func.count()).where(*conditions)
+    rows = select_from(HEAD, *task_columns(page, tags_of(page)), _total(shape, count), HEAD.c.state)
+    return Statement(rows.outerjoin_from(HEAD, page, _TRUE).order_by(*_order(page, shape, undated_last=True)))

@@ -6,23 +6,33 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
+from msgspec import UNSET
 
 from todo_api.db.casefold import fold, fold_title
 from todo_api.db.owned import OwnedRepository
+from todo_api.db.session import UserSession
 from todo_api.db.statement import FunctionCall
-from todo_api.errors import ApiError, IdempotencyKeyReused, TaskDeleted, TaskNotFound
+from todo_api.errors import ApiError, IdempotencyKeyReused, IdTaken, LimitReached, TaskDeleted, TaskNotFound
 from todo_api.features.tasks import preconditions, reads
 from todo_api.features.tasks.columns import PRIORITY_NUMBER
 from todo_api.features.tasks.idempotency import as_created, fingerprint
-from todo_api.features.tasks.structs import Task, TaskCreate, TaskUpdate
+from todo_api.features.tasks.structs import TakenId, Task, TaskCreate, TaskUpdate
 
-CREATE: Final = FunctionCall("create_task", "new_id", "sent", "names", "folded", "key_sent", "print", repeatable=True)
+_CREATE: Final = (
+    "new_id", "own_id", "sent", "names", "folded", "key_sent", "print", "most", "history_days"
+)  # fmt: skip
+CREATE: Final = FunctionCall("create_task", *_CREATE, repeatable=True)
 """The id is made here, so a second run meets the task or the key of the first one."""
-CHANGE: Final = FunctionCall("change_task", "which", "sent", "names", "folded", "versions_sent")
-REMOVE: Final = FunctionCall("remove_task", "which", "versions_sent")
+CREATE_WITH_ID: Final = FunctionCall("create_task", *_CREATE)
+"""The client made the id. A second run could not tell its own task from one that was there before."""
+CHANGE: Final = FunctionCall(
+    "change_task", "which", "sent", "names", "folded", "versions_sent", "merge", "history_days"
+)
+REMOVE: Final = FunctionCall("remove_task", "which", "versions_sent", "history_days")
 
 _ERRORS: Final[dict[str, type[ApiError]]] = {
     "key_reused": IdempotencyKeyReused,
+    "limit_reached": LimitReached,
     "missing": TaskNotFound,
     "task_deleted": TaskDeleted,
 }
@@ -34,6 +44,16 @@ _INFINITIES: Final = {date.min: "-infinity", date.max: "infinity"}
 Versions = frozenset[int] | None
 
 
+class Limits(NamedTuple):
+    """How much is kept of each user."""
+
+    tasks: int = 100_000
+    history_days: int = 30
+
+
+_DEFAULT_LIMITS: Final = Limits()
+
+
 class Written(NamedTuple):
     task: Task
     change_id: int | None
@@ -43,6 +63,10 @@ class Written(NamedTuple):
 
 
 class TaskRepository(OwnedRepository):
+    def __init__(self, session: UserSession, limits: Limits = _DEFAULT_LIMITS) -> None:
+        super().__init__(session)
+        self.limits = limits
+
     async def get(self, task_id: UUID) -> Task:
         records = await self.fetch(reads.GET, id=task_id)
         if not records:
@@ -53,10 +77,13 @@ class TaskRepository(OwnedRepository):
         """Creates a task, only once for each Idempotency-Key.
 
         Raises:
+            IdTaken: the task has an id of the client's, and a task with this id exists or was deleted.
+            LimitReached: the user has as many tasks as allowed.
             IdempotencyKeyReused: the key came with another task before.
             TaskDeleted: the task that the key created was deleted since.
         """
-        new_id = uuid4()
+        own_id = task.id is not UNSET
+        new_id = task.id if task.id is not UNSET else uuid4()
         sent = {
             "title": task.title,
             "description": task.description,
@@ -65,38 +92,49 @@ class TaskRepository(OwnedRepository):
             "due_date": task.due_date,
         }
         outcome, change_id, _, *columns = await self._write(
-            CREATE,
+            CREATE_WITH_ID if own_id else CREATE,
             new_id=new_id,
+            own_id=own_id,
             sent=_columns(sent),
             names=task.tags,
             folded=[fold(tag) for tag in task.tags],
             key_sent=key,
             print=None if key is None else fingerprint(task),
+            most=self.limits.tasks,
         )
         made = Task(*columns)
+        if outcome == "id_taken":
+            raise IdTaken(TakenId(made if change_id is not None else None))
         if outcome != "replayed":
             return Written(made, change_id)
         # A task that this call made, and met again after a lost response, is not a replay.
-        return Written(as_created(self.me, task, made.id, made.created_at), change_id, replayed=made.id != new_id)
+        replayed = own_id or made.id != new_id
+        return Written(as_created(self.me, task, made.id, made.created_at), change_id, replayed=replayed)
 
-    async def change(self, task_id: UUID, task: TaskUpdate, if_match: Versions = None) -> Written:
+    async def change(
+        self, task_id: UUID, task: TaskUpdate, if_match: Versions = None, *, merge: bool = False
+    ) -> Written:
         """Changes the task if it has one of the versions in `if_match`. None: whatever its version is.
+
+        `merge`: it may have another version, too, if none of the fields of `task` has changed since.
 
         Raises:
             TaskNotFound, StaleVersion: the other changes raise these, too.
         """
         sent = task.sent()
         tags: list[str] | None = sent.pop("tags", None)
-        return await self._change(task_id, sent, tags, if_match)
+        return await self._change(task_id, sent, tags, if_match, merge=merge)
 
     async def toggle(self, task_id: UUID, if_match: Versions = None) -> Written:
-        return await self._change(task_id, {"toggle": True}, None, if_match)
+        return await self._change(task_id, {"toggle": True}, None, if_match, merge=False)
 
     async def remove(self, task_id: UUID, if_match: Versions = None) -> Written:
         """Deletes the task, and returns it as it was."""
         return _written(await self._write(REMOVE, which=task_id, versions_sent=_list(if_match)), if_match)
 
-    async def _change(self, task_id: UUID, sent: dict[str, Any], tags: list[str] | None, if_match: Versions) -> Written:
+    async def _change(
+        self, task_id: UUID, sent: dict[str, Any], tags: list[str] | None, if_match: Versions, *, merge: bool
+    ) -> Written:
         answer = await self._write(
             CHANGE,
             which=task_id,
@@ -104,12 +142,13 @@ class TaskRepository(OwnedRepository):
             names=tags,
             folded=None if tags is None else [fold(tag) for tag in tags],
             versions_sent=_list(if_match),
+            merge=merge,
         )
         return _written(answer, if_match)
 
-    async def _write(self, call: FunctionCall, **arguments: Any) -> asyncpg.Record:
+    async def _write(self, function: FunctionCall, **arguments: Any) -> asyncpg.Record:
         """The function's answer: outcome, revision, versions of the fields, and the columns of a Task."""
-        (answer,) = await self.fetch(call, **arguments)
+        answer = await self.call(function, **arguments, history_days=self.limits.history_days)
         if error := _ERRORS.get(answer[0]):
             raise error
         return answer

@@ -1,21 +1,21 @@
 """Structs of requests and responses."""
 
 from datetime import date
-from typing import Annotated, Any, ClassVar
-from uuid import UUID
+from typing import Annotated, Any, ClassVar, Final, Literal
+from uuid import RFC_4122, UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import force_setattr
 
 from todo_api.error_bodies import FieldError
-from todo_api.errors import InvalidInput, StaleVersion
+from todo_api.errors import IdTaken, InvalidInput, StaleVersion
 from todo_api.features.tasks.fields import FIELDS, Description, Field, Instant, Priority, Tags, Title, Version
 
 
 class Task(Struct, frozen=True, gc=False, kw_only=False):
     """A task, as in every answer."""
 
-    id: Annotated[UUID, Meta(description="A UUID of version 4, made by the server.")]
+    id: Annotated[UUID, Meta(description="A UUID of version 4 or 7.")]
     user_id: str
     title: str
     description: str | None
@@ -45,12 +45,33 @@ class StaleTask(Struct, frozen=True):
     code: str = StaleVersion.code
 
 
+class TakenId(Struct, frozen=True):
+    """The answer to a create with an id that is taken. Nothing was changed."""
+
+    current: Annotated[Task | None, Meta(description="The task that has this id; null if it was deleted.")]
+    detail: str = IdTaken.detail
+    code: str = IdTaken.code
+
+
+_CLIENT_ID: Final = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[47][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
+
+
 class TaskCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A new task."""
 
     trimmed: ClassVar[frozenset[str]] = frozenset({"title", "tags"})
 
     title: Title
+    id: Annotated[
+        UUID | UnsetType,
+        Meta(
+            description="A UUID of version 4 or 7 that the client made, so that it can refer to the task before it is "
+            "online. Left out: the server makes one. The id of a deleted task stays taken for as long as the log of "
+            "changes is kept (30 days, unless the operator changed it; never less than 7). After that it may be used "
+            "for a new task, which begins with version 1.",
+            extra_json_schema={"pattern": _CLIENT_ID},
+        ),
+    ] = UNSET
     description: Description | None = None
     completed: bool = False
     priority: Priority = "Medium"
@@ -58,6 +79,10 @@ class TaskCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     tags: Tags = []
 
     def __post_init__(self) -> None:
+        if self.id is not UNSET and (self.id.variant != RFC_4122 or self.id.version not in (4, 7)):
+            raise InvalidInput(
+                [FieldError(["body", "id"], "Must be a UUID of version 4 or 7 (RFC 9562)", "uuid_version")]
+            )
         _normalize(self)
 
 
@@ -112,6 +137,19 @@ class TaskPut(TaskUpdate, frozen=True, kw_only=True, forbid_unknown_fields=True)
             return if_match
         version = frozenset({self.version})
         return version if if_match is None else version & if_match
+
+
+class UpdateQuery(Struct, frozen=True, kw_only=True):
+    """Query parameters of a change."""
+
+    on_stale: Annotated[
+        Literal["refuse", "merge"],
+        Meta(
+            description="If the task has another version than If-Match names: `refuse` answers 412. `merge` makes the "
+            "change all the same if none of the fields in the body has changed since that version, and answers 412 if "
+            "one has."
+        ),
+    ] = "refuse"
 
 
 class Completion(Struct, frozen=True, forbid_unknown_fields=True):
