@@ -25,6 +25,7 @@ _create = msgspec.json.Decoder(TaskCreate).decode
 _update = msgspec.json.Decoder(TaskUpdate).decode
 FIRST_PAGE = Shape(filters=frozenset(), sort_by="created_at", descending=True, start="first", counts=True)
 ALL_TAGS = {"first": "", "last": "\U0010ffff" * 50, "limit": 1000}
+LIMITS = {"most": 100_000, "history_days": 30}
 
 
 async def _leave_as_it_is(_: Any) -> None:
@@ -66,16 +67,22 @@ class Floor:
 
     async def answer(self, method: str, user: str, what: str, rest: list[str], receive: Any) -> tuple[int, bytes]:
         if what == "tags":
-            rows = await self.fetch(tags._LIST, me=user, **ALL_TAGS)
-            return 200, _encode([TagWithUsage(*row) for row in rows])
+            rows = await self.fetch(tags._LIST, me=user, known=(), **ALL_TAGS)
+            return 200, _encode([TagWithUsage(*row[:-1]) for row in rows])
         if not rest and method == "GET":
-            rows = await self.fetch(statement(FIRST_PAGE), me=user, limit=51)
-            return 200, _encode(TaskPage([Task(*row[:-1]) for row in rows[:50]], rows[0][-1], 50, 0, None))
+            rows = await self.fetch(statement(FIRST_PAGE), me=user, known=(), limit=51)
+            return 200, _encode(TaskPage([Task(*row[:-2]) for row in rows[:50]], rows[0][-2], 50, 0, None))
         if not rest:
             task = _create((await receive())["body"])
             sent = {name: getattr(task, name) for name in ("title", "description", "priority", "due_date")}
-            arguments = {"new_id": uuid4(), "sent": tasks._columns(sent), "key_sent": None, "print": None}
-            rows = await self.fetch(tasks.CREATE, me=user, **arguments, **_tags(task.tags))
+            arguments = {
+                "new_id": uuid4(),
+                "own_id": False,
+                "sent": tasks._columns(sent),
+                "key_sent": None,
+                "print": None,
+            }
+            rows = await self.fetch(tasks.CREATE, me=user, **arguments, **_tags(task.tags), **LIMITS)
             return 201, _encode(Task(*rows[0][3:]))
         task_id = UUID(rest[0])
         if method == "GET":
@@ -83,7 +90,8 @@ class Floor:
         values = {"toggle": True} if len(rest) == 2 else _update((await receive())["body"]).sent()
         names = _tags(values.pop("tags", None))
         sent = tasks._columns(values)
-        rows = await self.fetch(tasks.CHANGE, me=user, which=task_id, sent=sent, versions_sent=None, **names)
+        change = {"which": task_id, "sent": sent, "versions_sent": None, "merge": False}
+        rows = await self.fetch(tasks.CHANGE, me=user, **change, **names, **LIMITS)
         return 200, _encode(Task(*rows[0][3:]))
 
 

@@ -18,14 +18,14 @@ PAGES_SECONDS: Final = 3
 PAGES_ALL_SECONDS: Final = 18
 """Expected, with the preparation."""
 _FALLBACK: Final = "/usr/lib/postgresql/15/bin/pgbench"
-_TABLES: Final = ("tasks", "tags", "task_tags")
+_TABLES: Final = ("tasks", "tags", "task_tags", "heads")
 
 
 def pages_per_second(postgres: Server, url: str) -> float:
     """Pages of 50 tasks, with tags and the total, of the users in the database at `url`."""
     _number_users(postgres, url)
     script = postgres.home / "list.sql"
-    arguments = {"me": ":user", "limit": "51"}
+    arguments = {"me": ":user", "limit": "51", "known": "'{}'::text[]"}
     # From the last to the first, so that `$1` does not match in `$10`.
     sql = LIST.sql
     for position, name in reversed(list(enumerate(LIST.names, start=1))):
