@@ -23,6 +23,18 @@ class ApiError(Exception):
         return self.headers
 
 
+class Described(ApiError):
+    """An error whose body a feature makes."""
+
+    def __init__(self, answer: msgspec.Struct, *others: str) -> None:
+        """`others`: further arguments of the class, which a copy needs."""
+        super().__init__(answer, *others)
+        self.answer = answer
+
+    def body(self) -> msgspec.Struct:
+        return self.answer
+
+
 MAX_BODY_BYTES: Final = 64 * 1024
 """The default. A route may set `request_max_body_size`."""
 BODY_SECONDS: Final = 10
@@ -96,16 +108,9 @@ class IdempotencyKeyReused(ApiError):
     detail = "This Idempotency-Key came with another body before. Make up a new one for each task."
 
 
-class IdTaken(ApiError):
+class IdTaken(Described):
     status, code = 409, "id_taken"
     detail = "A task with this id exists, or existed. If the task in `current` is yours, the create was done before."
-
-    def __init__(self, answer: msgspec.Struct) -> None:
-        super().__init__(answer)
-        self.answer = answer
-
-    def body(self) -> msgspec.Struct:
-        return self.answer
 
 
 class LimitReached(ApiError):
@@ -128,16 +133,12 @@ class TaskDeleted(ApiError):
     detail = "The task that this Idempotency-Key created was deleted. Use a new key to create another one."
 
 
-class StaleVersion(ApiError):
+class StaleVersion(Described):
     status, code, detail = 412, "stale_version", "The task has another version by now than If-Match names."
 
     def __init__(self, answer: msgspec.Struct, etag: str) -> None:
         super().__init__(answer, etag)
-        self.answer = answer
         self.etag = etag
-
-    def body(self) -> msgspec.Struct:
-        return self.answer
 
     def header_lines(self) -> dict[str, str]:
         return {"ETag": self.etag}
@@ -219,11 +220,6 @@ class Stopping(ApiError):
 
 class InternalError(ApiError):
     status, code, detail = 500, "internal_error", "Something went wrong on our side. Report the X-Request-ID."
-
-
-ALL: Final[tuple[type[ApiError], ...]] = tuple(
-    error for error in (*ApiError.__subclasses__(), *Unavailable.__subclasses__()) if hasattr(error, "code")
-)
 
 
 async def send_error(send: Send, error: ApiError, headers: dict[str, str] | None = None) -> None:
