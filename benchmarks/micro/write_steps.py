@@ -30,6 +30,7 @@ _UPDATE: Final = """
     set completed_at = case when completed_at is null then instant end, updated_at = instant, version = version + 1
     where user_id = me and id = which;
 """
+_RAISE_FIRST: Final = "update heads set revision = revision + 1 where user_id = me returning revision into this;"
 _RAISE: Final = "update heads set revision = this where user_id = me;"
 _LOG: Final = """
     insert into changes (user_id, revision, at, task_id, op, version, before)
@@ -44,6 +45,7 @@ STEPS: Final = {
     "+ the update of the head row": _LOCK + _UPDATE + _RAISE,
     "+ the entry in the log": _LOCK + _UPDATE + _RAISE + _LOG,
     "the last two by a call of log_change": _LOCK + _UPDATE + _CALL,
+    "all, with the update of the head row in the place of its lock": _RAISE_FIRST + _UPDATE + _LOG,
 }
 _FUNCTION: Final = """
     create function steps_{number}(me text, which uuid) returns void language plpgsql as $$

@@ -101,7 +101,7 @@ class Revisions:
         pause = self._shortest
         active_until = loop.time() + _ACTIVE_SECONDS
         while self._waiting:
-            await asyncio.sleep(pause * random.uniform(1 - _SPREAD, 1 + _SPREAD))  # noqa: S311 - it is a pause
+            await asyncio.sleep(pause * random.uniform(1 - _SPREAD, 1 + _SPREAD))  # noqa: S311 - not for cryptography
             if await self._changes_elsewhere():
                 active_until = loop.time() + _ACTIVE_SECONDS
             pause = self._shortest if loop.time() < active_until else min(pause * _SLOWER, self._longest)
