@@ -18,7 +18,7 @@ run: $(INSTALLED) ## serve on http://127.0.0.1:8000 with an embedded PostgreSQL
 
 test: check ## run all checks (format, lint, types, imports, known vulnerabilities) and all tests
 	$(if $(shell command -v npm),@$(MAKE) --no-print-directory node docs-assets || [ "$$CI" != true ])
-	$(PYTHON) -m pytest -n 2
+	$(PYTHON) -m pytest -n 4 --dist worksteal
 
 check: $(INSTALLED) ## run all checks without the tests
 	$(PYTHON) -m ruff format --check .

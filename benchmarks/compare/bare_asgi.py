@@ -4,6 +4,7 @@ It is the lower bound of the CPU time that a service with these statements needs
 """
 
 import os
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,7 +26,8 @@ _create = msgspec.json.Decoder(TaskCreate).decode
 _update = msgspec.json.Decoder(TaskUpdate).decode
 FIRST_PAGE = Shape(filters=frozenset(), sort_by="created_at", descending=True, start="first", counts=True)
 ALL_TAGS = {"first": "", "last": "\U0010ffff" * 50, "limit": 1000}
-LIMITS = {"most": 100_000, "history_days": 30}
+ISSUED = datetime.now(UTC)
+LIMITS = {"issued": ISSUED, "most": 100_000, "kept_days": [30, 30]}
 
 
 async def _leave_as_it_is(_: Any) -> None:

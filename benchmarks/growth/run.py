@@ -27,6 +27,7 @@ from benchmarks.measure.progress import Progress
 from benchmarks.micro.listing import OneConnection, cpu_of
 from tests.support.performance_page import load_average, machine, write_part
 from todo_api.cli.seed import seed_user
+from todo_api.config.limits import Limits
 from todo_api.db.database import Database
 from todo_api.db.session import UserSession
 from todo_api.db.url import connect_arguments
@@ -34,7 +35,7 @@ from todo_api.features.tags.repository import TagRepository
 from todo_api.features.tags.structs import TagQuery
 from todo_api.features.tasks.list_parameters import TaskQuery
 from todo_api.features.tasks.list_repository import TaskList
-from todo_api.features.tasks.repository import Limits, TaskRepository
+from todo_api.features.tasks.repository import TaskRepository
 from todo_api.features.tasks.structs import Task, TaskCreate, TaskUpdate
 
 USERS: Final = "1000,10000,100000"

@@ -19,16 +19,24 @@ from todo_api.auth.middleware import PUBLIC, PUBLIC_IN_DEVELOPMENT, Authenticati
 from todo_api.auth.tokens import DEVELOPMENT_TOKEN_SECONDS, DEVELOPMENT_USER, ExpectedClaims, development_token
 from todo_api.auth.verifier import Verifier
 from todo_api.config.environment import SettingsError
+from todo_api.config.limits import Limits
 from todo_api.config.settings import Settings, load_settings
 from todo_api.db.database import Database
 from todo_api.errors import MAX_BODY_BYTES
+from todo_api.features.account.controller import AccountController
+from todo_api.features.batch.controller import BatchController
 from todo_api.features.changes.controller import ChangeController
+from todo_api.features.events.controller import EventController
+from todo_api.features.events.pages import Pages
 from todo_api.features.health import HealthController
+from todo_api.features.history.controller import HistoryController
 from todo_api.features.limits.controller import LimitController
 from todo_api.features.tags.controller import TagController
 from todo_api.features.tags.write_controller import TagWriteController
 from todo_api.features.tasks.controller import TaskController
-from todo_api.features.tasks.repository import Limits
+from todo_api.features.trash.controller import TrashController
+from todo_api.features.undo.controller import UndoController
+from todo_api.http.event_stream import OpenStreams
 from todo_api.http.exceptions import ExceptionMiddleware, handle_exception
 from todo_api.http.headers import ResponseHeadersMiddleware
 from todo_api.http.parameters import refuse_unknown_parameters
@@ -61,8 +69,14 @@ def create_app(settings: Settings | None = None) -> Litestar:
             TaskController,
             TagController,
             TagWriteController,
+            BatchController,
+            TrashController,
+            HistoryController,
+            UndoController,
             ChangeController,
+            EventController,
             LimitController,
+            AccountController,
             HealthController,
             *docs.routes(enabled=settings.docs_enabled, production=settings.production),
         ],
@@ -129,11 +143,13 @@ def _database(settings: Settings, metrics: Metrics | None) -> Any:
         )
         await database.open()
         app.state.database = database
-        app.state.limits = Limits(settings.max_tasks, settings.history_days)
+        app.state.limits = Limits(settings.max_tasks, (settings.history_days, settings.trash_days))
         app.state.rate = settings.rate_limit
+        app.state.streams = OpenStreams(app.state.drain)
+        app.state.pages = Pages(database)
         app.state.drain.on_begin.append(database.revisions.stop)
         app.state.drain.listen()
-        follower = asyncio.create_task(_follow_parent())
+        follower = asyncio.create_task(_follow_parent(app.state.drain))
         try:
             async with (
                 publish_metrics(metrics, database.connections),
@@ -162,9 +178,10 @@ def _issuer(jwks: Jwks | None) -> Any:
     return lifespan
 
 
-async def _follow_parent() -> None:
+async def _follow_parent(drain: Drain) -> None:
     """Stops this worker gracefully after its parent process was killed, which cannot stop it any more."""
     parent = multiprocessing.parent_process()
     while parent is None or os.getppid() == parent.pid:  # noqa: ASYNC110 - the kernel sets no event
         await asyncio.sleep(_FOLLOW_SECONDS)
+    drain.begin()
     os.kill(os.getpid(), signal.SIGTERM)

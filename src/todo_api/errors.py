@@ -1,9 +1,8 @@
-"""The errors that a client can receive: status, `code`, `detail` and headers."""
+"""The errors that a client can receive: status, `code`, `detail` and headers. Those of the database are beside it."""
 
 from typing import ClassVar, Final
 
 import msgspec
-from litestar.types import Send
 
 from todo_api.error_bodies import Error, FieldError, ValidationError, message_of
 
@@ -69,6 +68,13 @@ class NotYourPath(ApiError):
     detail = "Not authorized: the user in the path is not the user of the token."
 
 
+class AccountErased(ApiError):
+    """The account was erased after the token was issued, or in the same second. Or an erasure has not ended yet."""
+
+    status, code = 403, "account_erased"
+    detail = "Not authorized: this account was erased, and the token was issued before. Sign in again for a new one."
+
+
 class OriginNotAllowed(ApiError):
     status, code = 403, "origin_not_allowed"
     detail = "Not authorized: this origin is not in ALLOWED_ORIGINS."
@@ -84,6 +90,10 @@ class TaskNotFound(ApiError):
 
 class TagNotFound(ApiError):
     status, code, detail = 404, "tag_not_found", "The tag was not found: none of your tasks has it."
+
+
+class ChangeNotFound(ApiError):
+    status, code, detail = 404, "change_not_found", "The change was not found: no write of yours has this number."
 
 
 class MethodNotAllowed(ApiError):
@@ -105,12 +115,17 @@ class Conflict(ApiError):
 
 class IdempotencyKeyReused(ApiError):
     status, code = 409, "idempotency_key_reused"
-    detail = "This Idempotency-Key came with another body before. Make up a new one for each task."
+    detail = "This Idempotency-Key came with another request before. Make up a new one for each request."
 
 
 class IdTaken(Described):
     status, code = 409, "id_taken"
     detail = "A task with this id exists, or existed. If the task in `current` is yours, the create was done before."
+
+
+class UndoConflict(Described):
+    status, code = 409, "undo_conflict"
+    detail = "Nothing can be taken back: what this write did was changed again since."
 
 
 class LimitReached(ApiError):
@@ -123,14 +138,29 @@ class TooMany(ApiError):
     detail = "This would change more than 5,000 tasks at once. Change the tags of some of the tasks first."
 
 
+class BatchFailed(Described):
+    status, code = 409, "batch_failed"
+    detail = "Nothing was changed: an operation of the batch was refused. Its result has the `error`."
+
+
+class TrashTooLarge(ApiError):
+    status, code = 409, "trash_too_large"
+    detail = "50,000 tasks were deleted for good. The trash has more: repeat the request."
+
+
 class CursorExpired(ApiError):
     status, code = 410, "cursor_expired"
     detail = "The cursor is too old. Begin again without a cursor; changes that were not sent yet stay valid."
 
 
+class TooOld(ApiError):
+    status, code = 410, "too_old"
+    detail = "This write cannot be taken back any more: it is too old, or its task was deleted for good."
+
+
 class TaskDeleted(ApiError):
     status, code = 410, "task_deleted"
-    detail = "The task that this Idempotency-Key created was deleted. Use a new key to create another one."
+    detail = "The task that this Idempotency-Key created or restored was deleted. Use a new key for another request."
 
 
 class StaleVersion(Described):
@@ -162,75 +192,21 @@ class NotJson(ApiError):
 
 class TooManyRequests(ApiError):
     status, code, detail = 429, "too_many_requests", "Too many requests. Wait for as long as `Retry-After` says."
-
-
-class Unavailable(ApiError):
-    """An error of the database. Nothing was changed, except perhaps after `OutcomeUnknown`."""
-
-    status = 503
-
-
-class DatabaseUnavailable(Unavailable):
-    code, detail = "database_unavailable", "The database is not available. Try again shortly."
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
-
-
-class KeysUnavailable(ApiError):
-    status, code, detail = 503, "keys_unavailable", "The keys of Better Auth are not available. Try again shortly."
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
-
-
-class Busy(Unavailable):
-    code, detail = "busy", "Too much is going on at once. Try again shortly."
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
+    def __init__(self, retry_after: int | None = None) -> None:
+        super().__init__()
+        self.retry_after = retry_after
 
-class DatabaseTooSlow(Unavailable):
-    code, detail = "database_too_slow", "The database took too long, and was stopped. Try again shortly."
+    def header_lines(self) -> dict[str, str]:
+        return self.headers if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
+
+class TooManyStreams(ApiError):
+    status, code = 429, "too_many_streams"
+    detail = "You have as many streams as one worker of this service opens, or the worker has. Close those not needed."
     headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
-
-
-class ReadOnly(Unavailable):
-    code, detail = "read_only", "The database takes no changes at the moment; reading works. Try again shortly."
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
-
-
-class StorageFull(Unavailable):
-    code, detail = "storage_full", "The database has no room left for changes; reading works."
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "60"}
-
-
-class NotMigrated(Unavailable):
-    """The schema is older than this version of the service needs. SQLSTATE: a table, column or function is missing."""
-
-    code, detail = "not_migrated", "The database is not migrated to this version yet. Try again when it is."
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
-
-
-class OutcomeUnknown(Unavailable):
-    code = "outcome_unknown"
-    detail = "The database was lost in the middle: the change may have been made or not. Look before you repeat it."
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
-
-
-class Stopping(ApiError):
-    status, code, detail = 503, "stopping", "This instance is stopping: others serve."
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 
 class InternalError(ApiError):
     status, code, detail = 500, "internal_error", "Something went wrong on our side. Report the X-Request-ID."
-
-
-async def send_error(send: Send, error: ApiError, headers: dict[str, str] | None = None) -> None:
-    """Sends `error` from ASGI middleware. Routes raise it."""
-    body = msgspec.json.encode(error.body())
-    lines = {
-        **error.header_lines(),
-        **(headers or {}),
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-    }
-    encoded = [(name.lower().encode(), value.encode()) for name, value in lines.items()]
-    await send({"type": "http.response.start", "status": error.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

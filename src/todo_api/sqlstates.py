@@ -5,20 +5,11 @@ from typing import Final
 import asyncpg
 
 from todo_api.error_bodies import FieldError
-from todo_api.errors import (
-    ApiError,
-    Busy,
-    Conflict,
-    DatabaseTooSlow,
-    DatabaseUnavailable,
-    InternalError,
-    InvalidInput,
-    NotMigrated,
-    ReadOnly,
-    StorageFull,
-)
+from todo_api.errors import AccountErased, ApiError, Conflict, InternalError, InvalidInput
+from todo_api.unavailable import Busy, DatabaseTooSlow, DatabaseUnavailable, NotMigrated, ReadOnly, StorageFull
 
 _MEANINGS: Final[dict[str, type[ApiError]]] = {
+    "ZE001": AccountErased,
     "08": DatabaseUnavailable,
     "57P": DatabaseUnavailable,
     "57014": DatabaseTooSlow,
@@ -36,7 +27,9 @@ _MEANINGS: Final[dict[str, type[ApiError]]] = {
     "42883": NotMigrated,
     "42P01": NotMigrated,
 }
-"""By SQLSTATE or its first characters. The first match counts, so longer ones come first."""
+"""By SQLSTATE or its first characters. The first match counts, so longer ones come first. PostgreSQL has no class ZE:
+`make_head` raises ZE001.
+"""
 
 
 def from_database(error: Exception) -> ApiError:

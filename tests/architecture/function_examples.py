@@ -3,7 +3,7 @@
 from typing import Final
 
 GOOD: Final = """
-create function rename_task(me text, which uuid, title_sent text)
+create function rename_task(me text, issued timestamptz, which uuid, title_sent text)
 returns text
 language plpgsql
 set search_path from current
@@ -12,7 +12,10 @@ declare
   this bigint;
   instant timestamptz;
 begin
-  select revision + 1 into this from heads where user_id = me for update;
+  select revision + 1 into this from heads where user_id = me and (erased_at is null or erased_at < issued) for update;
+  if not found then
+    this := make_head(me, issued);
+  end if;
   instant := clock_timestamp();
   update tasks set title = title_sent, updated_at = instant, revision = this where user_id = me and id = which;
   if not found then
@@ -22,7 +25,20 @@ begin
   insert into changes (user_id, revision, at, task_id, op, version)
   values (me, this, instant, which, 'change', 1);
   perform helper(me, 1);
+  begin
+    if this > 1 then
+      raise sqlstate 'UNDO1';
+    end if;
+  exception when sqlstate 'UNDO1' then
+    this := 1;
+  end;
   return double(2)::text;
+end;
+$$;
+create function make_head(me text, issued timestamptz)
+returns bigint language plpgsql set search_path from current as $$
+begin
+  raise exception 'erased' using errcode = 'ZE001';
 end;
 $$;
 create function helper(me text, count integer) returns integer language plpgsql set search_path from current as $$
@@ -32,7 +48,7 @@ end;
 $$;
 create function double(count integer) returns integer language sql immutable as $$ select 2 * count $$;
 """
-"""A function that keeps all rules, and two that it calls."""
+"""A function that keeps all rules, and three that it calls."""
 AFTER_HEAD: Final = "  instant := clock_timestamp();"
 LOG: Final = "  insert into changes"
 
@@ -40,8 +56,8 @@ BAD: Final = [
     ("header", "set search_path from current", "set search_path = public", "search_path"),
     ("header", "set search_path from current", "", "search_path"),
     ("header", "language plpgsql\n", "language plpgsql security definer\n", "option security"),
-    ("header", "me text, which uuid", "which uuid, me text", "first argument"),
-    ("header", "me text, which", "me uuid, which", "first argument"),
+    ("header", "me text, issued timestamptz", "issued timestamptz, me text", "first argument"),
+    ("header", "me text, issued", "me uuid, issued", "first argument"),
     ("header", "title_sent text)", "title_sent text default null)", "one signature"),
     ("me", "where user_id = me and id = which", "where id = which", "tasks without `user_id = me`"),
     ("me", "where user_id = me and id = which", "where user_id = me or id = which", "tasks without `user_id = me`"),
@@ -107,6 +123,20 @@ BAD: Final = [
     ("static", AFTER_HEAD, "  for this in execute 'select 1' loop return 1; end loop;", "kind dynfors"),
     ("static", AFTER_HEAD, "  begin this := 1; exception when others then this := 2; end;", "kind block"),
     ("static", AFTER_HEAD, "  raise exception 'no';", "kind raise"),
+    (
+        "static",
+        AFTER_HEAD,
+        "  begin this := 1; exception when sqlstate 'UNDO1' or division_by_zero then this := 2; end;",
+        "kind block",
+    ),
+    (
+        "static",
+        AFTER_HEAD,
+        "  begin this := 1; exception when sqlstate 'UNDO1' then raise; end;",
+        "kind raise",
+    ),
+    ("static", AFTER_HEAD, "  raise sqlstate 'UNDO2';", "kind raise"),
+    ("static", AFTER_HEAD, "  begin this := 1; end;", "kind block"),
     ("static", AFTER_HEAD, "  truncate tasks;", "TruncateStmt"),
     ("static", AFTER_HEAD, "  lock table tasks;", "LockStmt"),
     ("static", AFTER_HEAD, "  merge into tags using tasks on true when matched then do nothing;", "MergeStmt"),
@@ -141,6 +171,12 @@ BAD: Final = [
     ("head_first", "for update;", ";", "another first statement"),
     ("head_first", "for update;", "for share;", "another first statement"),
     ("head_first", "from heads where", "from tasks where", "another first statement"),
+    ("token", "issued timestamptz, which", "which", "second argument"),
+    ("token", "me and (erased_at is null or erased_at < issued)", "me", "another condition"),
+    ("token", "or erased_at < issued", "or erased_at <= issued", "another condition"),
+    ("token", "    this := make_head(me, issued);", "    this := 1;", "second statement"),
+    ("token", "make_head(me, issued);", "make_head(me, now());", "second statement"),
+    ("token", "if not found then\n    this", "if this is null then\n    this", "second statement"),
     ("head_first", AFTER_HEAD, "  select revision into this from heads where user_id = me;", "reads heads"),
     ("head_first", "begin\n  select revision", "begin\n  this := 0;\n  select revision", "another first statement"),
     ("head_raised", LOG, "  instant := instant;\n  insert into changes", "directly one after the other"),

@@ -7,6 +7,7 @@ from pglast import ast
 
 from tests.architecture.function_bindings import columns_of, is_me, unbound
 from tests.architecture.function_source import WRITES, Function, Tree, World, blocks, kind_of, name_of, parts_of, walk
+from tests.architecture.function_tokens import ERASURE, REFUSAL, is_not_found, token
 from todo_api.db.tables import METADATA
 
 LONGEST: Final = 75
@@ -23,8 +24,12 @@ _STATEMENTS: Final = {
     "if",
     "perform",
     "return",
+    "return_next",
+    "return_query",
     "while",
 }
+UNDO: Final = "UNDO1"
+"""The SQLSTATE by which a function undoes the writes of a block of its own."""
 _MANY: Final = "one for each row"
 _CLOCKS: Final = {"now", "statement_timestamp", "transaction_timestamp", "timeofday"}
 
@@ -74,13 +79,25 @@ def _assigns_me(tree: Any) -> bool:
 def static(function: Function, world: World) -> Iterator[str]:
     """No dynamic SQL, and nothing else that a rule here could not read."""
     for block in blocks(function.statements) if function.is_plpgsql else ():
-        for kind in {kind_of(statement) for statement in block} - _STATEMENTS:
-            yield f"has a statement of the kind {kind}"
+        allowed = _STATEMENTS | ({"raise"} if function.name == REFUSAL else set())
+        for statement in block:
+            if kind_of(statement) not in allowed and not _undoes(statement):
+                yield f"has a statement of the kind {kind_of(statement)}"
     for part in function.parts:
         if not isinstance(part.tree, (ast.SelectStmt, *WRITES)):
             yield f"has a {type(part.tree).__name__}"
         if any(isinstance(step.ctequery, WRITES) for step in function.nodes(ast.CommonTableExpr)):
             yield "writes in a WITH"
+
+
+def _undoes(statement: Tree) -> bool:
+    """A block that catches `UNDO`, or the statement that raises it. An error of PostgreSQL is not caught."""
+    if "PLpgSQL_stmt_raise" in statement:
+        raised: Tree = statement["PLpgSQL_stmt_raise"]
+        return bool(raised.get("condname") == UNDO and "message" not in raised and "options" not in raised)
+    caught = statement.get("PLpgSQL_stmt_block", {}).get("exceptions", {}).get("PLpgSQL_exception_block", {})
+    conditions = [each["PLpgSQL_exception"]["conditions"] for each in caught.get("exc_list", ())]
+    return conditions == [[{"PLpgSQL_condition": {"condname": UNDO}}]]
 
 
 def calls(function: Function, world: World) -> Iterator[str]:
@@ -145,7 +162,7 @@ def head_raised(function: Function, world: World) -> Iterator[str]:
     """With each entry in the log, and only then. The entries of an `insert … select` end at the head's revision, which
     no rule can see.
     """
-    if not function.is_plpgsql:
+    if not function.is_plpgsql or function.name == ERASURE:
         return
     for block in blocks(function.statements):
         writes = [_written(statement) for statement in block]
@@ -190,16 +207,11 @@ def _returns(function: Function) -> Iterator[str]:
         if written and written[0] == "heads":
             return
         returns = any(kind_of(each) == "return" for block in blocks([statement]) for each in block)
-        wrote_nothing = place - 1 in wrote[:1] and _is_not_found(statement)
+        wrote_nothing = place - 1 in wrote[:1] and is_not_found(statement)
         if returns and wrote and not wrote_nothing and place < len(function.statements) - 1:
             yield "returns after a write, before the head is raised"
         if written:
             wrote.append(place)
-
-
-def _is_not_found(statement: Tree) -> bool:
-    condition = statement.get("PLpgSQL_stmt_if", {}).get("cond", {}).get("PLpgSQL_expr", {}).get("query")
-    return bool(condition == "not found")
 
 
 def names(function: Function, world: World) -> Iterator[str]:
@@ -226,6 +238,7 @@ RULES: Final[tuple[Rule, ...]] = (
     clock,
     calls_in_writes,
     head_first,
+    token,
     head_raised,
     names,
     size,

@@ -16,6 +16,8 @@ _ASSIGNMENTS: Final = {3, 4, 5}
 _EXPRESSION: Final = 2
 _IMPLICIT: Final = {"found", "sqlstate", "sqlerrm"}
 
+DISPATCHER: Final = "carry_out"
+"""Calls the functions of the single requests, which the service calls too."""
 WRITES: Final = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
 
 type Tree = dict[str, Any]
@@ -183,7 +185,9 @@ class World(NamedTuple):
 
     @property
     def called(self) -> set[str]:
-        return {name for function in self.functions.values() for name, _ in function.calls}
+        """The functions that only others call, not the service."""
+        callers = [function for function in self.functions.values() if function.name != DISPATCHER]
+        return {name for function in callers for name, _ in function.calls}
 
     def writes(self, function: Function) -> bool:
         """True if it, or a function that it calls, changes a row."""

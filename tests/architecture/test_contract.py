@@ -52,8 +52,17 @@ def test_operations_have_their_names(document: dict[str, Any]) -> None:
         ("GET", "/api/{user_id}/tags"): "listTags",
         ("PATCH", "/api/{user_id}/tags/{name}"): "renameTag",
         ("DELETE", "/api/{user_id}/tags/{name}"): "removeTag",
+        ("POST", "/api/{user_id}/batch"): "batchTasks",
+        ("GET", "/api/{user_id}/trash"): "listTrash",
+        ("DELETE", "/api/{user_id}/trash"): "emptyTrash",
+        ("DELETE", "/api/{user_id}/trash/{task_id}"): "purgeTask",
+        ("POST", "/api/{user_id}/trash/{task_id}/restore"): "restoreTask",
+        ("GET", "/api/{user_id}/tasks/{task_id}/history"): "listHistory",
+        ("POST", "/api/{user_id}/undo"): "undoChange",
         ("GET", "/api/{user_id}/changes"): "listChanges",
+        ("GET", "/api/{user_id}/events"): "streamEvents",
         ("GET", "/api/{user_id}/limits"): "getLimits",
+        ("DELETE", "/api/{user_id}"): "eraseAccount",
         ("GET", "/health"): "getHealth",
         ("GET", "/health/ready"): "getReadiness",
     }
@@ -90,7 +99,7 @@ def test_every_operation_documents_its_error_statuses(document: dict[str, Any]) 
             statuses = set(operation["responses"])
             if path.startswith("/api/"):
                 assert {"400", "401", "403"} <= statuses
-                assert ("404" in statuses) == ("{task_id}" in path or "{name}" in path)
+                assert ("404" in statuses) == ("{task_id}" in path or "{name}" in path or path.endswith("/undo"))
                 assert operation.get("security", document["security"]) == [{"bearer": []}]
             else:
                 assert operation["security"] == [{}]
@@ -104,7 +113,7 @@ def test_error_codes_are_unique() -> None:
 def test_403_and_404_say_it_in_the_words_that_front_ends_look_for() -> None:
     words = {403: "Not authorized", 404: "not found"}
     errors = [error for error in subclasses(ApiError) if error.status in words]
-    assert len(errors) == 5
+    assert len(errors) == 7
     for error in errors:
         assert words[error.status] in error.detail
 

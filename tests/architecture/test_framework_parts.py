@@ -18,8 +18,9 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from tests.support.client import errors_of
 from tests.support.routes import PATH, Note, assert_error, make_app, no_op_function, send
-from todo_api.errors import DatabaseUnavailable, TaskNotFound
+from todo_api.errors import TaskNotFound
 from todo_api.http.response import JsonResponse
+from todo_api.unavailable import DatabaseUnavailable
 
 
 class NoOpMiddleware(ASGIMiddleware):

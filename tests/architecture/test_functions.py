@@ -8,13 +8,16 @@ from typing import Final
 import anyio
 import asyncpg
 import pytest
+from pglast import ast
 
 from tests.architecture.function_examples import BAD, GOOD
 from tests.architecture.function_rules import RULES
 from tests.architecture.function_source import FILES, Function, World, functions
+from tests.architecture.function_tokens import ERASURE
 from todo_api import features
 from todo_api.db.functions import FILES as INSTALLED
 from todo_api.db.statement import FunctionCall
+from todo_api.db.tables import METADATA
 from todo_api.db.url import connect_arguments
 
 FUNCTIONS: Final = [function for file in FILES for function in functions(file.read_text())]
@@ -62,8 +65,15 @@ def test_the_service_calls_the_functions_that_lock_the_head() -> None:
     calls = [each for module in modules for each in vars(module).values() if isinstance(each, FunctionCall)]
     called = World({function.name: function for function in FUNCTIONS}, {}).called
     entries = {each.name: [name for name, _ in each.arguments] for each in FUNCTIONS if each.name not in called}
-    entries["make_head"] = ["me"]
+    entries["make_head"] = ["me", "issued"]
     assert {re.findall(r"\w+\.(\w+)\(", each.sql)[0]: list(each.names) for each in calls} == entries
+
+
+def test_the_erasure_deletes_from_every_table() -> None:
+    """Only the head row stays."""
+    (erasure,) = (function for function in FUNCTIONS if function.name == ERASURE)
+    deleted = {node.relation.relname for node in erasure.nodes(ast.DeleteStmt)}
+    assert deleted == METADATA.tables.keys() - {"heads"}
 
 
 def test_each_name_has_one_function() -> None:

@@ -1,5 +1,6 @@
 """PostgreSQL plans the statements of frequent requests once for each connection, not in each execution."""
 
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -44,6 +45,7 @@ async def _planned(url: str, read: Statement) -> int:
             "limit": 101,
             "revision": head["revision"],
             "removed_after": head["revision"],
+            "issued": datetime.now(UTC),
         }
         prepared = await connection.prepare(read.sql)
         for _ in range(_EXECUTIONS):

@@ -29,7 +29,7 @@ _INSTALLED: Final = f"""
         (select {_TYPE} from pg_type where oid = prorettype) as returns,
         lanname::text as language, provolatile::text as volatility, prosrc as body,
         coalesce(proconfig, '{{}}') as config,
-        prosecdef or proretset or proisstrict or proleakproof or proparallel <> 'u' as is_special
+        proretset as is_set, prosecdef or proisstrict or proleakproof or proparallel <> 'u' as is_special
     from pg_proc join pg_language on pg_language.oid = prolang where pronamespace = '{SCHEMA}'::regnamespace
 """
 _FIELDS: Final = f"""
@@ -64,6 +64,7 @@ def _expected(function: Function) -> dict[str, Any]:
         "volatility": function.volatility,
         "body": function.body,
         "config": [f"search_path={SCHEMA}, public, pg_temp"] if function.is_pinned else [],
+        "is_set": function.tree.returnType.setof,
         "is_special": False,
     }
 
@@ -106,7 +107,10 @@ def test_the_database_has_the_functions_of_the_files(empty: str) -> None:
         ("alter function {}.make_head security definer", "make_head"),
         ("alter function {}.make_head immutable", "make_head"),
         (
-            "create or replace function {0}.make_head(me text) returns bigint language plpgsql as 'begin end'",
+            (
+                "create or replace function {0}.make_head(me text, issued timestamptz) returns bigint "
+                "language plpgsql as 'begin end'"
+            ),
             "make_head",
         ),
         ("create function {}.make_head(me text, two text) returns bigint language sql as 'select 1'", "make_head"),

@@ -42,7 +42,7 @@ async def _scans(url: str, me: str, known: str, statements: list[Statement]) -> 
 def test_a_hit_reads_nothing_but_the_head_row(ann: Person, database_url: str) -> None:
     for _ in range(3):
         ann.creates(tags=["a", "b"], due_date="2026-01-01")
-    run(database_url, f"update heads set made_at = made_at - interval '1 day' where user_id = '{ann.user_id}'")
+    run(database_url, f"update heads set made_at = now() - interval '1 day' where user_id = '{ann.user_id}'")
     statements = [tags._LIST, *(listing.statement(shape) for shape in list_shapes() if shape.descending)]
     # The one row has no task, so for its tags the index is not searched.
     unread = {("tasks", "never executed"), ("tags", "never executed"), ("task_tags", "never executed")}

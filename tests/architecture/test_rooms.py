@@ -43,7 +43,8 @@ def name_of(path: Path) -> str:
 def test_the_top_level_has_ten_rooms() -> None:
     entries = {entry for entry in SERVICE.iterdir() if entry.name not in _GENERATED}
     files = {entry.name for entry in entries if entry.is_file()}
-    assert files == {"__init__.py", "app.py", "errors.py", "error_bodies.py", "sqlstates.py"}
+    named = {"app.py", "errors.py", "error_bodies.py", "error_response.py", "sqlstates.py", "unavailable.py"}
+    assert files == {"__init__.py", *named}
     assert {entry.name for entry in entries if entry.is_dir()} == FOLDERS
 
 

@@ -16,6 +16,7 @@ from todo_api.db.statement import FunctionCall, Statement
 from todo_api.db.tables import METADATA
 from todo_api.db.url import connect_arguments
 from todo_api.features.changes import reads as changes
+from todo_api.features.history import reads as history
 from todo_api.features.limits import repository as limits
 from todo_api.features.tags import repository as tags
 from todo_api.features.tasks import list_statements as listing
@@ -23,6 +24,7 @@ from todo_api.features.tasks import reads
 from todo_api.features.tasks.list_filters import Filter
 from todo_api.features.tasks.list_parameters import SortBy
 from todo_api.features.tasks.list_statements import STORED_TOTALS, Shape, Start
+from todo_api.features.trash import reads as trash
 
 _TABLE = re.compile(rf"\b(FROM|JOIN|UPDATE|INTO|USING|,) ({'|'.join(METADATA.tables)})\b(?!\.| AS)")
 
@@ -45,7 +47,7 @@ def list_shapes() -> Iterator[Shape]:
 def shapes() -> Iterator[Statement]:
     """Every shape of every memoised statement, and the constants. Calls of functions mention no table."""
     yield from map(listing.statement, list_shapes())
-    yield from (reads.GET, tags._LIST, changes.SINCE, limits._TASKS)
+    yield from (reads.GET, tags._LIST, changes.SINCE, limits._TASKS, trash.PAGE, history.PAGE)
 
 
 STATEMENTS = list(shapes())

@@ -16,6 +16,7 @@ import pytest
 
 from tests.config.test_settings import PRODUCTION
 from tests.support.client import Person, token_for
+from tests.support.erasure import erase
 from tests.support.forge import claims, signed
 from tests.support.issuer import new_key
 from tests.support.program import todo_api
@@ -91,6 +92,13 @@ def test_the_path_is_another_users(lost: Service) -> None:
     answer = httpx.get(f"{lost.url}/api/bob/tasks", headers={"Authorization": f"Bearer {good()}"})
     assert answer.status_code == 403
     assert printed("The path belongs to another user").fullmatch(answer.text)
+
+
+def test_the_account_was_erased(ann: Person) -> None:
+    assert erase(ann).status_code == 204
+    answer = ann.post("tasks", json={"title": "Unsent"})
+    assert answer.status_code == 403
+    assert printed("The account was erased").fullmatch(answer.text)
 
 
 BODIES: Final[dict[str, dict[str, Any]]] = {

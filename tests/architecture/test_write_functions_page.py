@@ -28,7 +28,9 @@ PAGE: Final = (ROOT / "docs/write-functions.md").read_text()
 (EXAMPLE,) = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 (CALLED,) = re.findall(r"FunctionCall\((.*?)\)", PAGE)
 CALL: Final = FunctionCall(*re.findall(r'"(\w+)"', CALLED))
-CREATE: Final = f"select * from {SCHEMA}.create_task($1, $2, false, $3, '{{}}', '{{}}', null, null, 100, 30)"
+CREATE: Final = (
+    f"select * from {SCHEMA}.create_task($1, null, $2, false, $3, '{{}}', '{{}}', null, null, 100, '{{30,30}}')"
+)
 TASK: Final = '{"title": "a", "priority": 2, "due_date": "2026-01-01", "title_folded": "a", "description_folded": ""}'
 
 needs_npm = pytest.mark.skipif(
@@ -73,7 +75,7 @@ async def _use(url: str) -> list[object]:
         task_id = uuid4()
         await connection.fetch(CREATE, "ann", task_id, TASK)
         outcomes = [
-            await connection.fetchval(CALL.sql, me, task_id, date.fromisoformat(day), 30)
+            await connection.fetchval(CALL.sql, me, None, task_id, date.fromisoformat(day), [30, 30])
             for me, day in (("ann", "2026-01-02"), ("bob", "2026-01-03"), ("ann", "2026-01-04"))
         ]
         log = await connection.fetch("select user_id, revision, op, before ->> 'due_date' from changes order by 2")

@@ -36,7 +36,7 @@ def token(issuer: Issuer, kid: str = "EdDSA", **changed: Any) -> str:
 
 
 async def user_of(checker: Verifier, token: str) -> str:
-    return checker.cached(token) or await checker.verify(token)
+    return (checker.cached(token) or await checker.verify(token)).user
 
 
 def verifier(issuer: Issuer, jwks: Jwks | None, clock: Clock) -> Verifier:
@@ -124,7 +124,7 @@ def test_the_cache_is_bounded_and_holds_hashes_of_tokens(issuer: Issuer) -> None
         with pytest.raises(InvalidToken):
             await user_of(checker, signed({"alg": "HS256"}, claims(issuer.url, "ann", exp=0)))
         kept = checker._cached
-        assert [kept[name].user for name in (next(iter(kept)), next(reversed(kept)))] == ["user10", user]
+        assert [kept[name].token.user for name in (next(iter(kept)), next(reversed(kept)))] == ["user10", user]
         assert len(kept) == MAX_CACHED
         assert {(type(name), len(name)) for name in kept} == {(bytes, 32)}
 

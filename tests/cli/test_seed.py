@@ -55,7 +55,7 @@ def test_production_is_not_seeded(tmp_path: Path) -> None:
 
 def test_a_user_who_has_tasks_gets_more(service: Service, database_url: str, ann: Person, tmp_path: Path) -> None:
     own = ann.creates(title="Mine", tags=["home", "work", "garden"])
-    run(database_url, f"update heads set made_at = made_at - interval '1 day' where user_id = '{ann.user_id}'")
+    run(database_url, f"update heads set made_at = now() - interval '1 day' where user_id = '{ann.user_id}'")
     ann.patch(f"tasks/{own['id']}/complete")
     own = ann.sees(own["id"])
     known = ann.get("tasks").headers["etag"]

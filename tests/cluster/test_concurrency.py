@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-from tests.concurrency import test_contention, test_mixed, test_races, test_revisions, test_two_devices
+from tests.concurrency import test_batches, test_contention, test_mixed, test_races, test_revisions, test_two_devices
 from tests.support.repeated import repeat
 
 repeat(
@@ -18,7 +18,9 @@ repeat(
 @pytest.fixture(autouse=True)
 def shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(test_mixed, "SECONDS", 10)
-    monkeypatch.setattr(test_mixed, "FEWEST", 100)
+    monkeypatch.setattr(test_mixed, "FEWEST", 50)
+    monkeypatch.setattr(test_batches, "TASKS", 4)
+    monkeypatch.setattr(test_batches, "TURNS", 4)
     monkeypatch.setattr(test_contention, "SECONDS", 5)
     monkeypatch.setattr(test_races, "RACERS", 30)
     monkeypatch.setattr(test_revisions, "TURNS", 6)

@@ -30,7 +30,7 @@ _FUNCTIONS = f"""
 
 
 def create(user: str) -> str:
-    arguments = f"'{user}', '{uuid4()}', false, '{_SENT}', array['a'], array['a'], null, null, 100, 30"
+    arguments = f"'{user}', null, '{uuid4()}', false, '{_SENT}', array['a'], array['a'], null, null, 100, '{{30,30}}'"
     return f"select * from {SCHEMA}.create_task({arguments})"
 
 
@@ -131,7 +131,7 @@ def migrated(cluster: Cluster) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("odd", "reason"),
     [
-        (["drop table changes"], "there is no table changes: run `todo-api database upgrade` first"),
+        (["drop table changes cascade"], "there is no table changes: run `todo-api database upgrade` first"),
         (
             ["select create_reference_table('changes')"],
             "the table changes is a reference table or a local table of Citus: run `select undistribute_table(",

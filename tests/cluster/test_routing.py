@@ -10,15 +10,17 @@ import asyncpg
 import pytest
 
 from tests.architecture.test_statements import STATEMENTS
+from tests.cluster.calls import ISSUED, calls
 from tests.support.cluster import Cluster, rows
 from todo_api.db.connection import Connection
 from todo_api.db.functions import SCHEMA
-from todo_api.db.statement import FunctionCall, Statement
+from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
-from todo_api.features.changes.reads import MAKE_HEAD
-from todo_api.features.tags.writes import REMOVE as REMOVE_TAG
-from todo_api.features.tags.writes import RENAME as RENAME_TAG
+from todo_api.errors import AccountErased
+from todo_api.features.account.repository import ERASE
+from todo_api.features.batch.repository import BATCH, BATCH_WITH_KEY
 from todo_api.features.tasks.repository import CHANGE, CREATE, CREATE_WITH_ID, REMOVE
+from todo_api.sqlstates import from_database
 
 TIMES: Final = 8
 """After five executions PostgreSQL may choose a generic plan."""
@@ -40,7 +42,6 @@ _NODE: Final = """
     select nodeport from citus_shards
     where shardid = get_shard_id_for_distribution_column('tasks', '{}') and table_name = 'tasks'::regclass
 """
-SENT: Final = '{"title": "T", "title_folded": "t", "description_folded": "", "priority": 2, "completed": false}'
 
 
 class Remote:
@@ -121,37 +122,22 @@ def test_every_read_goes_to_one_node(database_url: str, statements: list[Stateme
     anyio.run(explain)
 
 
-def calls(user: str) -> list[tuple[FunctionCall, list[Any]]]:
-    """Calls of every function that the service calls, with and without an effect."""
-    task = uuid4()
-    return [
-        (CREATE, [user, task, False, SENT, ["a", "b"], ["a", "b"], None, None, 100, 30]),
-        (CREATE, [user, uuid4(), False, SENT, ["a"], ["a"], "key", b"print", 100, 30]),
-        (CREATE, [user, uuid4(), False, SENT, ["a"], ["a"], "key", b"print", 100, 30]),
-        (CREATE, [user, uuid4(), False, SENT, ["a"], ["a"], None, None, 1, 30]),
-        (CREATE_WITH_ID, [user, task, True, SENT, ["a"], ["a"], "another key", b"print", 100, 30]),
-        (CHANGE, [user, task, '{"title": "U", "title_folded": "u"}', ["b", "c"], ["b", "c"], None, False, 30]),
-        (CHANGE, [user, task, "{}", None, None, [1], False, 30]),
-        (CHANGE, [user, task, '{"priority": 1}', None, None, [1], True, 30]),
-        (CHANGE, [user, task, '{"toggle": true}', None, None, None, False, 30]),
-        (CHANGE, [user, uuid4(), '{"toggle": true}', None, None, None, False, 30]),
-        (RENAME_TAG, [user, "b", "z", "z", 100, 30]),
-        (RENAME_TAG, [user, "z", "z", "z", 100, 30]),
-        (RENAME_TAG, [user, "a", "c", "c", 0, 30]),
-        (RENAME_TAG, [user, "a", "c", "c", 100, 30]),
-        (REMOVE_TAG, [user, "c", 100, 30]),
-        (REMOVE_TAG, [user, "c", 100, 30]),
-        (REMOVE, [user, task, None, 30]),
-        (REMOVE, [user, task, None, 30]),
-        (MAKE_HEAD, [user]),
-    ]
-
-
 def test_all_functions_are_called_here(database_url: str) -> None:
+    inner = (
+        "carry_out",
+        "claim_key",
+        "kept_answers",
+        "refuse_create",
+        "refuse_restore",
+        "replace_tag",
+        "undo_entries",
+        "undo_retagging",
+        "undo_write",
+    )
     named = rows(
         database_url,
         f"select proname from pg_proc where pronamespace = '{SCHEMA}'::regnamespace and pg_get_function_result(oid) "
-        "like '%\\_answer' and proargnames[1] = 'me' and proname not in ('claim_key', 'refuse_create', 'replace_tag')",
+        f"like '%\\_answer' and proargnames[1] = 'me' and proname not in {inner}",
     )
     called = {call.sql.split("(")[0].split(".")[1] for call, _ in calls("ann")}
     assert called == {row["proname"] for row in named} | {"make_head"}
@@ -171,6 +157,25 @@ def test_every_call_of_a_function_is_one_command_to_the_node_of_its_user(cluster
                 assert f" FROM {call.sql.split(' ')[3].split('(')[0]}(" in sql
                 assert port == node
         assert used == {cluster.ports["worker1"], cluster.ports["worker2"]}
+
+    with_remote(database_url, run)
+
+
+def test_the_refusal_of_an_old_token_comes_from_the_node_with_its_sqlstate(database_url: str) -> None:
+    async def run(connection: Remote) -> None:
+        for number in range(TIMES):
+            user = f"erased-{number}-{uuid4()}"
+            node = await connection.connection.fetchval(_NODE.format(user))
+            writes = calls(user)
+            erasures = [values for call, values in writes if call is ERASE]
+            await connection.commands(ERASE.sql, *erasures[-1])
+            for call, values in writes:
+                if call is not ERASE:
+                    with pytest.raises(asyncpg.PostgresError) as raised:
+                        await connection.commands(call.sql, *values)
+                    assert raised.value.sqlstate == "ZE001"
+                    assert isinstance(from_database(raised.value), AccountErased)
+                    assert [port for _, port in connection.sent] == [node]
 
     with_remote(database_url, run)
 
@@ -216,18 +221,18 @@ def test_forms_of_a_call_that_are_not_delegated(database_url: str, before: str, 
 @pytest.mark.parametrize(("argument", "delegated"), [("gen_random_uuid()", False), ("md5('a')::uuid", True)])
 def test_a_volatile_argument_is_not_delegated(database_url: str, argument: str, delegated: bool) -> None:
     async def run(connection: Remote) -> None:
-        sql = CREATE.sql.replace("$2", argument)
-        for place in range(3, len(CREATE.names) + 1):
+        sql = CREATE.sql.replace("$3", argument)
+        for place in range(4, len(CREATE.names) + 1):
             sql = sql.replace(f"${place}", f"${place - 1}")
-        values = [f"volatile-{uuid4()}", *calls("x")[0][1][2:]]
+        values = [f"volatile-{uuid4()}", ISSUED, *calls("x")[0][1][3:]]
         assert (len(await connection.commands(sql, *values)) == 1) is delegated
 
     with_remote(database_url, run)
 
 
 def test_the_service_calls_functions_in_the_bare_form_only() -> None:
-    for call in (CREATE, CREATE_WITH_ID, CHANGE, REMOVE):
+    for call in (CREATE, CREATE_WITH_ID, CHANGE, REMOVE, BATCH, BATCH_WITH_KEY):
         places = ", ".join(f"${number}" for number in range(1, len(call.names) + 1))
         assert call.sql.endswith(f"({places})")
         assert call.sql.startswith(f"select * from {SCHEMA}.")
-        assert call.names[0] == "me"
+        assert call.names[:2] == ("me", "issued")

@@ -1,4 +1,4 @@
-"""30 seconds of all operations at once. Afterwards the database holds what the last answers say."""
+"""15 seconds of all operations at once. Afterwards the database holds what the last answers say."""
 
 import random
 import time
@@ -14,8 +14,8 @@ from todo_api.db.url import connect_arguments
 
 CLIENTS = 32
 USERS = 8
-SECONDS = 30
-FEWEST = 1000
+SECONDS = 15
+FEWEST = 100
 """Requests in that time."""
 
 _CONTENT = """

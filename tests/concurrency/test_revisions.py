@@ -23,7 +23,7 @@ _LOG = """
 async def _together(service: Service, user: str, *calls: tuple[str, str, Any]) -> list[httpx.Response]:
     answers: list[httpx.Response] = []
     headers = {"Authorization": f"Bearer {token_for(user)}"}
-    async with httpx.AsyncClient(base_url=f"{service.url}/api/{user}/", headers=headers, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=f"{service.url}/api/{user}/", headers=headers, timeout=120) as http:
 
         async def send(method: str, path: str, body: Any) -> None:
             answers.append(await http.request(method, path, json=body))

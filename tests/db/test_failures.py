@@ -12,8 +12,9 @@ from todo_api.db.database import Database
 from todo_api.db.failures import interruption, is_lost
 from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
-from todo_api.errors import ApiError, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown
+from todo_api.errors import ApiError
 from todo_api.sqlstates import from_database
+from todo_api.unavailable import DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown
 
 NODE = "connection to the remote node app@10.0.0.7:5432 failed with the following error: "
 NOT_REACHED = [

@@ -20,8 +20,10 @@ from todo_api.db.functions import SCHEMA
 from todo_api.db.url import connect_arguments
 from todo_api.sqlstates import from_database
 
-CREATE: Final = f"select * from {SCHEMA}.create_task($1, $2, false, $3, $4, $4, null, null, 100, 30)"
-CHANGE: Final = f"""select * from {SCHEMA}.change_task($1, $2, '{{"toggle": true}}', null, null, null, false, 30)"""
+CREATE: Final = f"select * from {SCHEMA}.create_task($1, null, $2, false, $3, $4, $4, null, null, 100, '{{30,30}}')"
+CHANGE: Final = (
+    f"""select * from {SCHEMA}.change_task($1, null, $2, '{{"toggle": true}}', null, null, null, false, '{{30,30}}')"""
+)
 LINK: Final = f"select {SCHEMA}.link_tags($1, $2, '{{}}', $3, $3)"
 INSERT: Final = """
     insert into tasks (user_id, id, title, priority, due_date, title_folded, description_folded)
@@ -169,7 +171,8 @@ def test_a_deadlock(database_url: str) -> None:
     """Only a client that locks a task before the head can cause one, such as `psql`."""
 
     async def caught(me: str, task_id: UUID, *steps: tuple[str, tuple[object, ...]]) -> tuple[object, ...]:
-        async with connected(database_url) as other, connected(database_url, deadlock_timeout="50") as connection:
+        async with connected(database_url) as other, connected(database_url, deadlock_timeout="1500") as connection:
+            # PostgreSQL looks for a deadlock once in a wait: after its timeout, when both must wait.
             await other.execute("set deadlock_timeout = '60s'")
             async with other.transaction():
                 await other.fetch("select from tasks where user_id = $1 and id = $2 for update", me, task_id)

@@ -167,7 +167,8 @@ def test_an_allowed_origin_may_call(anyone: httpx.Client, ann: Person) -> None:
     assert answer.headers["access-control-allow-credentials"] == "true"
     assert {"PUT", "PATCH", "DELETE"} <= set(answer.headers["access-control-allow-methods"].split(", "))
     allowed = {name.lower() for name in answer.headers["access-control-allow-headers"].split(", ")}
-    assert allowed == {"authorization", "content-type", "if-match", "if-none-match", "idempotency-key"}
+    expected = {"authorization", "content-type", "if-match", "if-none-match", "idempotency-key", "last-event-id"}
+    assert allowed == expected
     for called in (
         ann.get("tasks", headers={"Origin": ORIGIN}),
         anyone.get("/api/x/tasks", headers={"Origin": ORIGIN}),

@@ -157,7 +157,7 @@ class Everything(Struct, frozen=True, forbid_unknown_fields=True):
 
     not_blank: Annotated[str, Meta(pattern=NOT_BLANK)] = "x"
     no_nul: Annotated[str, Meta(pattern=NO_NUL)] = ""
-    items: Annotated[list[str], Meta(max_length=2)] = []
+    items: Annotated[list[str], Meta(min_length=1, max_length=2)] = []
     long: Annotated[str, Meta(max_length=3)] = ""
     blank: Annotated[str, Meta(min_length=1)] = "x"
     number: Annotated[int, Meta(ge=1, le=9)] = 1
@@ -172,6 +172,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("not_blank", r'"\u0000"', "string_pattern_mismatch", "Must not be blank nor contain the character NUL"),
     ("no_nul", r'"\u0000"', "string_pattern_mismatch", "Must not contain the character NUL"),
     ("items", '["a", "b", "c"]', "too_long", "At most 2 items are allowed"),
+    ("items", "[]", "too_short", "At least 1 item is needed"),
     ("long", '"abcd"', "string_too_long", "At most 3 characters are allowed"),
     ("blank", '""', "string_too_short", "Must not be blank"),
     ("number", "0", "greater_than_equal", "Must be at least 1"),

@@ -138,3 +138,29 @@ def test_a_flood_of_expired_tokens_counts_for_their_user_alone() -> None:
 def test_off_means_off(ann: Person) -> None:
     answer = ann.get("tasks")
     assert not [name for name in answer.headers if name.startswith("ratelimit")]
+
+
+def test_a_batch_counts_as_many_requests_as_it_has_operations(limited: Service) -> None:
+    """Also one with more operations than the burst: the requests after it wait."""
+    with Person(limited.url, fresh_user("batch")) as ann:
+        few = {"operations": [{"op": "create", "task": {"title": "a"}}] * 5}
+        many = {"operations": few["operations"] * 10}
+        first = ann.post("batch", json=few)
+        assert (first.status_code, int(first.headers["ratelimit-remaining"])) == (200, BURST - 5)
+        bad = ann.post("batch", json={"operations": [{"op": "create", "task": {}}] * 5})
+        assert (bad.status_code, int(bad.headers["ratelimit-remaining"])) == (400, BURST - 6)
+        second = ann.post("batch", json=many)
+        assert (second.status_code, second.headers["ratelimit-remaining"]) == (200, "0")
+        refused = ann.get("tasks")
+        assert refused.status_code == 429
+        assert 55 - BURST < int(refused.headers["retry-after"]) <= 57 - BURST
+
+
+def test_a_large_body_that_is_refused_counts_as_one_request_for_each_64_kib(limited: Service) -> None:
+    """It takes the time of as many refused bodies of the other routes."""
+    with Person(limited.url, fresh_user("large")) as ann:
+        body = b'{"operations":[%b1]}' % (b"1," * 80_000)
+        bad = ann.post("batch", content=body, headers={"Content-Type": "application/json"})
+        assert (bad.status_code, int(bad.headers["ratelimit-remaining"])) == (400, BURST - 3)
+        small = ann.post("batch", json={"operations": []})
+        assert (small.status_code, int(small.headers["ratelimit-remaining"])) == (400, BURST - 4)

@@ -46,3 +46,26 @@ def test_there_is_an_end_to_it() -> None:
         buckets.take(f"address{number}", 0)
     assert len(buckets) <= 1001
     assert buckets.take("address9999", 0).remaining == 8
+
+
+def test_a_charge_may_leave_less_than_nothing_and_later_takes_wait() -> None:
+    """A request of ten in a bucket of three is possible at once. The next one comes when the rest is made up for."""
+    buckets = Buckets(1, 3)
+    assert buckets.take("ann", 0.0).allowed
+    charged = buckets.charge("ann", 0.0, 9)
+    assert (charged.allowed, charged.remaining, charged.full_in) == (True, 0, 10.0)
+    refused = buckets.take("ann", 0.0)
+    assert (refused.allowed, refused.remaining, refused.retry_in) == (False, 0, 8.0)
+    assert not buckets.take("ann", 7.9).allowed
+    assert buckets.take("ann", 8.0).allowed
+
+
+def test_a_charge_is_refused_if_another_one_came_first() -> None:
+    """Both requests were taken before either was charged: only one of them gets more than the bucket has."""
+    buckets = Buckets(1, 3)
+    assert buckets.take("ann", 0.0).allowed
+    assert buckets.take("ann", 0.0).allowed
+    assert buckets.charge("ann", 0.0, 9).allowed
+    refused = buckets.charge("ann", 0.0, 9)
+    assert (refused.allowed, refused.retry_in) == (False, 9.0)
+    assert buckets.charge("bob", 0.0, 9).allowed

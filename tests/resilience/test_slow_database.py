@@ -12,7 +12,7 @@ from sqlalchemy import text  # noqa: TID251 - it reads no table
 from todo_api.db.database import Database
 from todo_api.db.statement import Statement
 from todo_api.db.url import connect_arguments
-from todo_api.errors import DatabaseTooSlow
+from todo_api.unavailable import DatabaseTooSlow
 
 
 @asynccontextmanager

@@ -22,15 +22,19 @@ from todo_api.db.migrations import upgrade
 
 PAGE = Path(__file__).parents[2] / "docs/security.md"
 ONE_CONNECTION = {"DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0"}
+_ACCOUNT = "/api/{user_id}"
 _SCRIPT = "/docs/scalar.js"
 _TABLE = "<!-- {} -->\n\n{}\n\n<!-- /{} -->"
 _BODIES: dict[tuple[str, str], Any] = {
     ("POST", "tasks"): {"title": "a", "tags": ["t"]},
+    ("POST", "batch"): {"operations": [{"op": "create", "task": {"title": "a", "tags": ["t"]}}]},
     ("PUT", "tasks"): {"title": "b"},
     ("PATCH", "tasks"): {"tags": ["u"]},
     ("PATCH", "tags"): {"name": "u"},
 }
 """By the method and a part of the path."""
+_PARTS = ("complete", "tags", "batch", "trash", "undo")
+"""Parts of paths whose bodies differ from those of `tasks`."""
 _COLUMNS = ("no token", "own", "another user's path", "another user's id or name", "an unknown one")
 
 
@@ -51,6 +55,7 @@ class _Matrix:
         self.other = other
         self.anyone = anyone
         self.theirs = other.creates(tags=["theirs"])["id"]
+        self.undo = {"change_id": 1}
 
     def table(self) -> str:
         rows = []
@@ -59,7 +64,7 @@ class _Matrix:
             if method in ("OPTIONS", "TRACE") or (example.startswith("/docs/") and example not in PUBLIC - {_SCRIPT}):
                 continue
             template = (
-                example.replace("/api/ann/", "/api/{user_id}/")
+                example.replace("/api/ann", "/api/{user_id}")
                 .replace("/x", "/{task_id}")
                 .replace("/tags/t", "/tags/{name}")
             )
@@ -79,8 +84,13 @@ class _Matrix:
             ]
         me, other = self.ann.user_id, self.other.user_id
         own = {"task_id": self.ann.creates(tags=["t"])["id"], "name": "t"}
+        if "trash" in template.split("/"):
+            self.ann.delete(f"tasks/{own['task_id']}")
+        self.undo = {"change_id": self.ann.get("changes?limit=1").json()["change_id"]}
         theirs = {"task_id": self.theirs, "name": "theirs"}
         unknown = {"task_id": uuid4(), "name": "unknown"}
+        if template == _ACCOUNT and method == "DELETE":
+            return self._erasure(method, template)
         cells = [
             self._cell(self.anyone, method, template.format(user_id=me, **own)),
             self._cell(self.ann, method, template.format(user_id=me, **own)),
@@ -94,10 +104,26 @@ class _Matrix:
             self._cell(self.ann, method, template.format(user_id=me, **unknown)),
         ]
 
-    def _cell(self, client: httpx.Client, method: str, path: str) -> str:
+    def _erasure(self, method: str, template: str) -> list[str]:
+        """By a client of its own, which cannot do anything else afterwards."""
+        with Person(str(self.ann.base_url), fresh_user("ann")) as eve:
+            eve.creates(tags=["t"])
+            body = {"confirm": eve.user_id}
+            cells = [
+                self._cell(client, method, template.format(user_id=user), body)
+                for client, user in ((self.anyone, eve.user_id), (eve, eve.user_id), (eve, self.other.user_id))
+            ]
+        return [*cells, "–", "–"]
+
+    def _cell(self, client: httpx.Client, method: str, path: str, body: Any = None) -> str:
         before = self.proxy.round_trips
-        part = next((part for part in ("complete", "tags") if part in path.split("/")), "tasks")
-        answer = client.request(method, path, json=_BODIES.get((method, part)))
+        part = next((part for part in _PARTS if part in path.split("/")), "tasks")
+        if body is None:
+            body = self.undo if part == "undo" and method == "POST" else _BODIES.get((method, part))
+        # Only the head is read: a stream has no end.
+        with client.stream(method, path, json=body) as answer:
+            if not path.endswith("/events"):
+                answer.read()
         return f"{answer.status_code} · {self.proxy.round_trips - before}"
 
 

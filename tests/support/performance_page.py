@@ -16,7 +16,7 @@ import psutil
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs/performance.md"
-Part = Literal["side-by-side", "targets", "load", "growth", "start"]
+Part = Literal["side-by-side", "targets", "load", "growth", "history", "start"]
 
 
 def write_part(part: Part, text: str, page: Path = PAGE) -> None:

@@ -13,7 +13,14 @@ from tests.support.client import Person
 from tests.support.service import SECRET, Service, running
 from todo_api.auth.tokens import development_token
 
-SETTINGS = {"ENVIRONMENT": "production", "JWT_ISSUER": "https://auth.test", "JWT_AUDIENCE": "api", "HOST": "127.0.0.1"}
+SETTINGS = {
+    "ENVIRONMENT": "production",
+    "JWT_ISSUER": "https://auth.test",
+    "JWT_AUDIENCE": "api",
+    "HOST": "127.0.0.1",
+    "DRAIN_SECONDS": "0",
+}
+"""The default of DRAIN_SECONDS would add 5 seconds to each test. `tests/resilience/test_stop.py` tests the drain."""
 METRICS_TOKEN = "a-token-for-metrics"
 
 
@@ -23,8 +30,8 @@ def in_production(directory: Path, database_url: str, **settings: str) -> Iterat
         yield service
 
 
-def token(user_id: str, secret: str = SECRET) -> str:
-    return development_token(user_id, secret.encode(), SETTINGS["JWT_ISSUER"], SETTINGS["JWT_AUDIENCE"], 600)
+def token(user_id: str, secret: str = SECRET, seconds: int = 600) -> str:
+    return development_token(user_id, secret.encode(), SETTINGS["JWT_ISSUER"], SETTINGS["JWT_AUDIENCE"], seconds)
 
 
 def somebody(service: Service, user_id: str, secret: str = SECRET) -> Person:

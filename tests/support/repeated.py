@@ -17,7 +17,7 @@ def repeat(folder: str, namespace: dict[str, Any], left_out: dict[str, str]) -> 
     modules or tests that are not repeated, each with the reason.
 
     Raises:
-        LookupError: two modules have fixtures of the same name, or a name in `left_out` means nothing.
+        LookupError: two modules have different fixtures of the same name, or a name in `left_out` means nothing.
     """
     unknown = set(left_out)
     for path in sorted((_TESTS / folder).rglob("test_*.py")):
@@ -29,7 +29,7 @@ def repeat(folder: str, namespace: dict[str, Any], left_out: dict[str, str]) -> 
         ).items():
             unknown.discard(name)
             if isinstance(value, _FIXTURE):
-                if name in namespace:
+                if namespace.get(name, value) is not value:
                     raise LookupError(f"two modules in {folder} have a fixture {name}")
                 namespace[name] = value
             elif name.startswith("test_") and name not in left_out:

@@ -33,6 +33,34 @@ include-name = "GET /api/{{user_id}}/changes"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", 400, 401, 403, 404, 410, 429, "5xx"]
 
+[[operations]]
+include-name = "GET /api/{{user_id}}/trash"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "3xx", 400, 401, 403, 404, 429, "5xx"]
+
+[[operations]]
+include-name = "GET /api/{{user_id}}/tasks/{{task_id}}/history"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "3xx", 400, 401, 403, 404, 429, "5xx"]
+
+# A schema cannot say which writes the log still has. It counts 1.0 as an integer, and the service does not.
+[[operations]]
+include-name = "POST /api/{{user_id}}/undo"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "3xx", 400, 401, 403, 404, 409, 410, 429, "5xx"]
+
+# A schema cannot say that no id may be named twice. `if_version` is not 1.0 either.
+[[operations]]
+include-name = "POST /api/{{user_id}}/batch"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "3xx", 400, 401, 403, 404, 409, 412, 429, "5xx"]
+
+# A schema cannot say that the user id of the body is that of the path.
+[[operations]]
+include-name = "DELETE /api/{{user_id}}"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "3xx", 400, 401, 403, 429, "5xx"]
+
 # A schema cannot say that `id` and `user_id` of the body are those of the path.
 [[operations]]
 include-name = "PUT /api/{{user_id}}/tasks/{{task_id}}"
@@ -58,6 +86,8 @@ def schemathesis(url: str, directory: Path, examples: int, seed: int) -> subproc
             _SCHEMATHESIS, "--config-file", directory / "schemathesis.toml", "run", f"{url}/openapi.json",
             "--header", f"Authorization: Bearer {token_for(user)}",
             "--phases", "examples,coverage,fuzzing,stateful", "--checks", "all", "--max-examples", str(examples),
+            # A stream has no end, so its answer would never be read. tests/features/events has its tests.
+            "--exclude-operation-id", "streamEvents",
             "--seed", str(seed), "--continue-on-failure", "--generation-database", "none", "--no-color",
         ],
         cwd=directory,

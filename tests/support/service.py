@@ -110,7 +110,7 @@ class Service:
         if self.process.poll() is None:
             self.process.send_signal(sign)
         try:
-            return self.process.wait(timeout=30)
+            return self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             raise

@@ -5,6 +5,7 @@ export type StaleTask = components["schemas"]["StaleTask"];
 export type ValidationError = components["schemas"]["ValidationError"];
 
 const NOT_OURS = "without JSON: is `baseUrl` the address of the API?";
+const STREAM = 'is a stream: send `parseAs: "stream"` and read `data`';
 
 /** An answer that is not 2xx, or a 2xx that is not JSON: then a proxy, a sign-in page or a wrong `baseUrl` answered. */
 export class TodoApiError<Body = unknown> extends Error {
@@ -19,7 +20,7 @@ export class TodoApiError<Body = unknown> extends Error {
 
   constructor(response: Response, body: Body) {
     const { code, detail } = fields(body);
-    const reason = response.ok ? [NOT_OURS] : [code, detail].filter((part) => typeof part === "string");
+    const reason = response.ok ? [isStream(response) ? STREAM : NOT_OURS] : [code, detail].filter((part) => typeof part === "string");
     super(["todo_api:", response.status, ...reason].join(" "));
     this.response = response;
     this.body = body;
@@ -28,6 +29,10 @@ export class TodoApiError<Body = unknown> extends Error {
   }
 
   static async from(response: Response): Promise<TodoApiError> {
+    if (isStream(response)) {
+      await response.body?.cancel(); // it has no end
+      return new TodoApiError(response, undefined);
+    }
     const text = await response.text().catch(() => ""); // the connection may break in the middle of the body
     return new TodoApiError(response, parsed(text));
   }
@@ -61,6 +66,10 @@ export function message(error: unknown): string {
   if (error.response.ok) return error.message;
   if (error.code !== undefined && typeof detail === "string") return detail;
   return `The server answered with an error (${error.status}). Try again later.`;
+}
+
+function isStream(response: Response): boolean {
+  return /^text\/event-stream\b/.test(response.headers.get("Content-Type") ?? "");
 }
 
 function isInvalid(error: unknown): error is TodoApiError<ValidationError> {

@@ -58,7 +58,8 @@ export interface paths {
         post?: never;
         /**
          * Delete a task
-         * @description With `If-Match` only the given version is deleted.
+         * @description The task goes to the trash: `restoreTask` brings it back. After the days of the trash (30, unless the operator changed
+         *     it; 0 deletes at once) it is deleted for good. With `If-Match` only the given version is deleted.
          */
         delete: operations["deleteTask"];
         options?: never;
@@ -139,6 +140,157 @@ export interface paths {
         patch: operations["renameTag"];
         trace?: never;
     };
+    "/api/{user_id}/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create, change, delete and restore up to 100 tasks at once
+         * @description The operations are carried out in their order, in one transaction, by the rules of the single requests. Each has a
+         *     result: the answer that the operation alone would have got. With `atomic` (the default) all are carried out or none: if
+         *     one is refused, the answer is 409 `batch_failed` with the results of all, and nothing was changed. Without it each is on
+         *     its own, and the answer is 200 even if all are refused. A bad field in any operation is 400 for the whole batch.
+         *
+         *     `Change-Id` is the number of the last change of the batch, and `undo` of this number takes back the whole batch. An
+         *     `Idempotency-Key` covers the whole batch: a repetition gets the first answer byte for byte, also if some operations were
+         *     refused. The key of a 409 `batch_failed` stays free, because nothing was done. In the rate limit a batch counts as many
+         *     requests as it has operations. It is accepted as long as one is left, and the requests after it wait for the others. A
+         *     body that is 400 counts as one request for each 64 KiB.
+         */
+        post: operations["batchTasks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/{user_id}/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List deleted tasks
+         * @description The tasks that were deleted in the days of the trash (30, unless the operator changed it), the last deleted one first.
+         *     After this time a task is deleted for good.
+         */
+        get: operations["listTrash"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete all tasks in the trash for good
+         * @description All tasks in the trash, their texts and their histories are deleted from all tables. This cannot be undone. `Change-Id`
+         *     is the number of the last of the changes; each 5,000 tasks are one.
+         */
+        delete: operations["emptyTrash"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/{user_id}/trash/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a task in the trash for good
+         * @description The task, its text and its history are deleted from all tables. This cannot be undone. With `If-Match` only the given
+         *     version is deleted, which is the one that the trash shows.
+         */
+        delete: operations["purgeTask"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/{user_id}/trash/{task_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a deleted task
+         * @description The task is there again, with the same id, fields and tags, and the next version. It is not in the trash any more. If it
+         *     is not deleted, the answer is the task as it is, and nothing changes. `undo` of the deletion does the same.
+         *
+         *     `If-Match` names the version that the trash shows, which is that of the deletion.
+         */
+        post: operations["restoreTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/{user_id}/tasks/{task_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the changes of a task
+         * @description The changes of the task, the newest first, for as many days as the log of changes is kept (30, unless the operator
+         *     changed it). Each has the fields that it changed, with their values before and after it. The history of a task in the
+         *     trash can be read too. That of a task that was deleted for good is gone.
+         */
+        get: operations["listHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/{user_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a write back
+         * @description Takes back the write whose answer had this `Change-Id`: a create, a change of fields, a deletion, a restore, a rename or
+         *     removal of a tag, and another undo, which is a redo. A rename and another undo of several tasks are taken back as a
+         *     whole.
+         *
+         *     A field goes back if its value is still the one that the write set. The others stay as they are, and `conflicts` names
+         *     them. A created or restored task goes to the trash if none of its fields was changed since. If nothing can go back, the
+         *     answer is 409 `undo_conflict`. It is 410 `too_old` if the log of changes does not have the write any more, and for tasks
+         *     that were deleted for good.
+         *
+         *     To take back several writes, send their numbers one after the other, the last one first. The undo has a `Change-Id` of
+         *     its own. Send an `Idempotency-Key`, so that a retry takes nothing back that was done again meanwhile.
+         */
+        post: operations["undoChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/{user_id}/changes": {
         parameters: {
             query?: never;
@@ -157,9 +309,50 @@ export interface paths {
          *     `version` is the newer one.
          *
          *     A cursor is valid for its user and for as many days as the log of changes is kept (30, unless the operator changed it).
-         *     After that, and after a backup was restored, the answer is 410: begin again without a cursor and with an empty copy.
+         *     After that, and after a backup was restored or the account was erased, the answer is 410: begin again without a cursor
+         *     and with an empty copy.
          */
         get: operations["listChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/{user_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream changes as they happen
+         * @description The service sends the changes of the user as they happen, so a client need not poll `GET …/changes`. The answer is
+         *     `text/event-stream` (WHATWG). Read it with `fetch`, since `EventSource` cannot send the token.
+         *
+         *     | event | |
+         *     |---|---|
+         *     | `ready` | The stream is open. Every change after its `id` will be sent. `data` is `{}`. |
+         *     | `changes` | `data` is a `ChangePage`, and `id` is its `cursor`. If `has_more` is true, the next page follows. |
+         *     | `end` | `data` is a `StreamEnd`. The stream ends; connect again after `retry_ms`. |
+         *
+         *     A comment comes every 20 seconds. Without a byte for 45 seconds the connection is lost: connect again.
+         *
+         *     Keep the `id` of the last event with what you made of it, and send it as `Last-Event-ID` when you connect again, even
+         *     after days: nothing is missed. One change may come twice: the greater `version` is the newer one. If the `id` is too
+         *     old, the answer is a stream whose only event is `end` with `cursor_expired`: begin again with `GET …/changes` without a
+         *     cursor, and open the stream with the `cursor` of its last page.
+         *
+         *     A stream ends when its token expires. It also ends, with `cursor_expired`, when the account is erased. Tokens from
+         *     before the erasure open no stream: 403 `account_erased`.
+         *
+         *     A user may have 10 streams in each worker of the service. Browsers open six
+         *     connections to one origin over HTTP/1.1: share one stream between tabs, or put HTTP/2 in front.
+         */
+        get: operations["streamEvents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -183,6 +376,36 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Erase everything of a user
+         * @description Deletes all that this service has of the user: tasks, tags, Idempotency-Keys, the log of changes. It cannot be undone.
+         *     The user id stays, with the time of the erasure and the number of the last change.
+         *
+         *     204 means that everything is gone. After any other answer, and without an answer, send the request again: a repeated
+         *     request is 204. An account with very many tasks is erased in several steps. If that stops in the middle, this request is
+         *     the only change of the account that is accepted, until one was answered with 204.
+         *
+         *     Then each token that was issued before the erasure, or in the same second, is refused until it expires: 403
+         *     `account_erased` for changes and for `listChanges`. So the edits that another device has not sent yet do not fill the
+         *     account again. A token without `iat` counts as issued seven days before it expires. Lists are empty, tasks are 404, and
+         *     cursors are 410. A token that was issued later works as for a new user.
+         */
+        delete: operations["eraseAccount"];
         options?: never;
         head?: never;
         patch?: never;
@@ -233,6 +456,63 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Batch
+         * @description Operations, which are carried out in their order.
+         */
+        Batch: {
+            /** @description No two of them may name the same id. */
+            operations: (components["schemas"]["CreateOperation"] | components["schemas"]["UpdateOperation"] | components["schemas"]["DeleteOperation"] | components["schemas"]["RestoreOperation"])[];
+            /**
+             * @description True: all operations or none. False: each on its own, so some may fail.
+             * @default true
+             */
+            atomic?: boolean;
+        };
+        /**
+         * BatchResults
+         * @description The answer to a batch.
+         */
+        BatchResults: {
+            /** @description One for each operation, in their order. */
+            results: components["schemas"]["OperationResult"][];
+        };
+        /**
+         * BatchTasks403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        BatchTasks403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
+        };
+        /**
+         * BatchTasks409
+         * @description - `conflict`: Another change came first. Look again, then try again.
+         *     - `idempotency_key_reused`: This Idempotency-Key came with another request before. Make up a new one for each request.
+         */
+        BatchTasks409: {
+            detail: string;
+            /** @enum {string} */
+            code: "conflict" | "idempotency_key_reused";
+        };
+        /**
+         * BatchTasks503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        BatchTasks503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
          * BodyTooLarge
          * @description The body is larger than 64 KiB.
          */
@@ -240,6 +520,15 @@ export interface components {
             detail: string;
             /** @enum {string} */
             code: "body_too_large";
+        };
+        /**
+         * ChangeNotFound
+         * @description The change was not found: no write of yours has this number.
+         */
+        ChangeNotFound: {
+            detail: string;
+            /** @enum {string} */
+            code: "change_not_found";
         };
         /**
          * ChangePage
@@ -253,6 +542,19 @@ export interface components {
             has_more: boolean;
             /** @description The page, and the pages before it, contain all changes up to this `Change-Id`. */
             change_id: number;
+        };
+        /**
+         * ChangedFields
+         * @description The fields that changed. In the entry of a create: all fields; `before` is null.
+         */
+        ChangedFields: {
+            title?: components["schemas"]["TextChange"];
+            description?: components["schemas"]["TextChange"];
+            completed?: components["schemas"]["FlagChange"];
+            completed_at?: components["schemas"]["InstantChange"];
+            priority?: components["schemas"]["PriorityChange"];
+            due_date?: components["schemas"]["DateChange"];
+            tags?: components["schemas"]["TagsChange"];
         };
         /**
          * Completion
@@ -271,9 +573,28 @@ export interface components {
             code: "conflict";
         };
         /**
+         * CreateOperation
+         * @description As `createTask`: 201 with the task.
+         */
+        CreateOperation: {
+            /** @enum {string} */
+            op: "create";
+            task: components["schemas"]["TaskCreate"];
+        };
+        /**
+         * CreateTask403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        CreateTask403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
+        };
+        /**
          * CreateTask409
          * @description - `conflict`: Another change came first. Look again, then try again.
-         *     - `idempotency_key_reused`: This Idempotency-Key came with another body before. Make up a new one for each task.
+         *     - `idempotency_key_reused`: This Idempotency-Key came with another request before. Make up a new one for each request.
          *     - `limit_reached`: You have as many tasks as this service keeps for a user. Delete some first.
          */
         CreateTask409: {
@@ -306,6 +627,33 @@ export interface components {
             /** @enum {string} */
             code: "cursor_expired";
         };
+        /** DateChange */
+        DateChange: {
+            before: string | null;
+            after: string | null;
+        };
+        /**
+         * DeleteOperation
+         * @description As `deleteTask`: 204 without a task.
+         */
+        DeleteOperation: {
+            /** @enum {string} */
+            op: "delete";
+            /** Format: uuid */
+            id: string;
+            /** @description Only if the task has this version, as with `If-Match`. Left out: whatever its version is. */
+            if_version?: number;
+        };
+        /**
+         * DeleteTask403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        DeleteTask403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
+        };
         /**
          * DeleteTask503
          * @description - `busy`: Too much is going on at once. Try again shortly.
@@ -323,6 +671,102 @@ export interface components {
             code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
         };
         /**
+         * DeletedTask
+         * @description A task in the trash.
+         */
+        DeletedTask: {
+            /** @description The task as it was. `version` is that of the deletion. */
+            task: components["schemas"]["Task"];
+            /** Format: date-time */
+            deleted_at: string;
+            /**
+             * Format: date-time
+             * @description From this instant on the task is not in the trash.
+             */
+            deleted_for_good_at: string;
+        };
+        /**
+         * EmptyTrash403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        EmptyTrash403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
+        };
+        /**
+         * EmptyTrash409
+         * @description - `conflict`: Another change came first. Look again, then try again.
+         *     - `trash_too_large`: 50,000 tasks were deleted for good. The trash has more: repeat the request.
+         */
+        EmptyTrash409: {
+            detail: string;
+            /** @enum {string} */
+            code: "conflict" | "trash_too_large";
+        };
+        /**
+         * EmptyTrash503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        EmptyTrash503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * EraseAccount403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        EraseAccount403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
+        };
+        /**
+         * EraseAccount503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        EraseAccount503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * Erasure
+         * @description The confirmation that everything is to be erased.
+         */
+        Erasure: {
+            /** @description The `user_id` of the path once more. */
+            confirm: string;
+        };
+        /**
+         * FailedBatch
+         * @description The answer to a batch of which an operation was refused. Nothing was changed.
+         */
+        FailedBatch: {
+            /** @description One for each operation, as if only those with `error` had been refused. None was kept. */
+            results: components["schemas"]["OperationResult"][];
+            detail: string;
+            /** @enum {string} */
+            code: "batch_failed";
+        };
+        /**
          * FieldError
          * @description One thing wrong with the input.
          */
@@ -330,6 +774,11 @@ export interface components {
             loc: (string | number)[];
             msg: string;
             type: string;
+        };
+        /** FlagChange */
+        FlagChange: {
+            before: boolean | null;
+            after: boolean;
         };
         /**
          * GetLimits503
@@ -384,11 +833,50 @@ export interface components {
             service: "todo-api";
             version: string;
         };
+        /**
+         * HistoryEntry
+         * @description One change of a task.
+         */
+        HistoryEntry: {
+            /** @description The version that this change made. */
+            version: number;
+            /** Format: date-time */
+            at: string;
+            /** @description The number of this change. `undo` takes that of its write back. */
+            change_id: number;
+            /** @enum {string} */
+            op: "change" | "create" | "delete" | "restore";
+            /** @description Empty if the task was deleted or restored. */
+            changed: components["schemas"]["ChangedFields"];
+        };
+        /** HistoryPage */
+        HistoryPage: {
+            data: components["schemas"]["HistoryEntry"][];
+            /** @description Opaque: the `cursor` of the next page. Null on the last page. */
+            next_cursor: string | null;
+        };
+        /** InstantChange */
+        InstantChange: {
+            before: string | null;
+            after: string | null;
+        };
         /** Limits */
         Limits: {
             tasks: components["schemas"]["Usage"];
+            /** @description Open streams of events, in the worker that answers. */
+            streams: components["schemas"]["Usage"];
             /** @description Null if the operator set no limit. */
             rate: components["schemas"]["Rate"] | null;
+        };
+        /**
+         * ListChanges403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        ListChanges403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
         };
         /**
          * ListChanges503
@@ -401,6 +889,21 @@ export interface components {
          *     - `storage_full`: The database has no room left for changes; reading works.
          */
         ListChanges503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "read_only" | "storage_full";
+        };
+        /**
+         * ListHistory503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        ListHistory503: {
             detail: string;
             /** @enum {string} */
             code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "read_only" | "storage_full";
@@ -436,6 +939,21 @@ export interface components {
             code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "read_only" | "storage_full";
         };
         /**
+         * ListTrash503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        ListTrash503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "read_only" | "storage_full";
+        };
+        /**
          * NotAuthenticated
          * @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.
          */
@@ -461,6 +979,75 @@ export interface components {
             detail: string;
             /** @enum {string} */
             code: "not_your_path";
+        };
+        /**
+         * OperationError
+         * @description Why the operation was refused.
+         */
+        OperationError: {
+            detail: string;
+            /**
+             * @description A stable word for programs.
+             * @enum {string}
+             */
+            code: "id_taken" | "limit_reached" | "stale_version" | "task_not_found";
+        };
+        /**
+         * OperationResult
+         * @description The answer that the operation alone would have got.
+         */
+        OperationResult: {
+            /** @description 200, 201 or 204; 404, 409 or 412 with `error`. */
+            status: number;
+            /** @description The task that was created or changed. */
+            task?: components["schemas"]["Task"];
+            error?: components["schemas"]["OperationError"];
+            /** @description After `stale_version` and `id_taken`: the task as it is at this place of the batch; null if it was deleted. */
+            current?: components["schemas"]["Task"] | null;
+            /** @description After `stale_version`: the fields that were changed since the version that was named. */
+            changed?: ("completed" | "description" | "due_date" | "priority" | "tags" | "title")[];
+        };
+        /** PriorityChange */
+        PriorityChange: {
+            before: ("High" | "Low" | "Medium") | null;
+            /** @enum {string} */
+            after: "High" | "Low" | "Medium";
+        };
+        /**
+         * PurgeTask403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        PurgeTask403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
+        };
+        /**
+         * PurgeTask503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        PurgeTask503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * PutTask403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        PutTask403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
         };
         /**
          * PutTask503
@@ -493,6 +1080,16 @@ export interface components {
             status: "ready";
         };
         /**
+         * RemoveTag403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        RemoveTag403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
+        };
+        /**
          * RemoveTag409
          * @description - `conflict`: Another change came first. Look again, then try again.
          *     - `too_many`: This would change more than 5,000 tasks at once. Change the tags of some of the tasks first.
@@ -517,6 +1114,16 @@ export interface components {
             detail: string;
             /** @enum {string} */
             code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * RenameTag403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        RenameTag403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
         };
         /**
          * RenameTag409
@@ -545,6 +1152,53 @@ export interface components {
             code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
         };
         /**
+         * RestoreOperation
+         * @description As `restoreTask`: 200 with the task.
+         */
+        RestoreOperation: {
+            /** @enum {string} */
+            op: "restore";
+            /** Format: uuid */
+            id: string;
+        };
+        /**
+         * RestoreTask403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        RestoreTask403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
+        };
+        /**
+         * RestoreTask409
+         * @description - `conflict`: Another change came first. Look again, then try again.
+         *     - `idempotency_key_reused`: This Idempotency-Key came with another request before. Make up a new one for each request.
+         *     - `limit_reached`: You have as many tasks as this service keeps for a user. Delete some first.
+         */
+        RestoreTask409: {
+            detail: string;
+            /** @enum {string} */
+            code: "conflict" | "idempotency_key_reused" | "limit_reached";
+        };
+        /**
+         * RestoreTask503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        RestoreTask503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
          * SlowBody
          * @description The body did not arrive within ten seconds.
          */
@@ -565,6 +1219,58 @@ export interface components {
             detail: string;
             /** @enum {string} */
             code: "stale_version";
+        };
+        /**
+         * StreamEnd
+         * @description The data of the event `end`, after which the stream ends.
+         */
+        StreamEnd: {
+            /**
+             * @description - `token_expired`: connect again with a new token.
+             *     - `stopping`: this instance stops. Connect again.
+             *     - `too_slow`: the client did not read for ten seconds. Connect again.
+             *     - `cursor_expired`: read the changes from the beginning, without a cursor.
+             * @enum {string}
+             */
+            code: "cursor_expired" | "stopping" | "token_expired" | "too_slow";
+            /** @description Milliseconds to wait before the next connection, at random. */
+            retry_ms: number;
+        };
+        /**
+         * StreamEvents403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        StreamEvents403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
+        };
+        /**
+         * StreamEvents429
+         * @description - `too_many_requests`: Too many requests. Wait for as long as `Retry-After` says.
+         *     - `too_many_streams`: You have as many streams as one worker of this service opens, or the worker has. Close those not needed.
+         */
+        StreamEvents429: {
+            detail: string;
+            /** @enum {string} */
+            code: "too_many_requests" | "too_many_streams";
+        };
+        /**
+         * StreamEvents503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `stopping`: This instance is stopping: others serve.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        StreamEvents503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "read_only" | "stopping" | "storage_full";
         };
         /**
          * TagNotFound
@@ -594,6 +1300,11 @@ export interface components {
             name: string;
             /** @description Number of tasks with this tag. */
             usage_count: number;
+        };
+        /** TagsChange */
+        TagsChange: {
+            before: string[] | null;
+            after: string[];
         };
         /**
          * TakenId
@@ -643,6 +1354,16 @@ export interface components {
             task: components["schemas"]["Task"];
         };
         /**
+         * TaskConflict
+         * @description A task that did not go back as a whole.
+         */
+        TaskConflict: {
+            /** Format: uuid */
+            id: string;
+            /** @description The fields that were changed again since, so they stay as they are. Empty: the task was deleted, or restored. */
+            fields: ("completed" | "description" | "due_date" | "priority" | "tags" | "title")[];
+        };
+        /**
          * TaskCreate
          * @description A new task.
          */
@@ -676,7 +1397,7 @@ export interface components {
         };
         /**
          * TaskDeleted
-         * @description The task that this Idempotency-Key created was deleted. Use a new key to create another one.
+         * @description The task that this Idempotency-Key created or restored was deleted. Use a new key for another request.
          */
         TaskDeleted: {
             detail: string;
@@ -772,6 +1493,21 @@ export interface components {
             /** @description Duplicates are removed. */
             tags?: string[];
         };
+        /** TextChange */
+        TextChange: {
+            before: string | null;
+            after: string | null;
+        };
+        /**
+         * ToggleTaskCompletion403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        ToggleTaskCompletion403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
+        };
         /**
          * ToggleTaskCompletion503
          * @description - `busy`: Too much is going on at once. Try again shortly.
@@ -796,6 +1532,111 @@ export interface components {
             detail: string;
             /** @enum {string} */
             code: "too_many_requests";
+        };
+        /**
+         * TooOld
+         * @description This write cannot be taken back any more: it is too old, or its task was deleted for good.
+         */
+        TooOld: {
+            detail: string;
+            /** @enum {string} */
+            code: "too_old";
+        };
+        /** TrashPage */
+        TrashPage: {
+            data: components["schemas"]["DeletedTask"][];
+            /** @description Opaque: the `cursor` of the next page. Null on the last page. */
+            next_cursor: string | null;
+        };
+        /**
+         * Undo
+         * @description The write to take back.
+         */
+        Undo: {
+            /** @description The `Change-Id` of the answer to the write. */
+            change_id: number;
+        };
+        /**
+         * UndoChange403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        UndoChange403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
+        };
+        /**
+         * UndoChange409
+         * @description - `conflict`: Another change came first. Look again, then try again.
+         *     - `idempotency_key_reused`: This Idempotency-Key came with another request before. Make up a new one for each request.
+         *     - `limit_reached`: You have as many tasks as this service keeps for a user. Delete some first.
+         */
+        UndoChange409: {
+            detail: string;
+            /** @enum {string} */
+            code: "conflict" | "idempotency_key_reused" | "limit_reached";
+        };
+        /**
+         * UndoChange503
+         * @description - `busy`: Too much is going on at once. Try again shortly.
+         *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+         *     - `database_unavailable`: The database is not available. Try again shortly.
+         *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+         *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+         *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+         *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+         *     - `storage_full`: The database has no room left for changes; reading works.
+         */
+        UndoChange503: {
+            detail: string;
+            /** @enum {string} */
+            code: "busy" | "database_too_slow" | "database_unavailable" | "keys_unavailable" | "not_migrated" | "outcome_unknown" | "read_only" | "storage_full";
+        };
+        /**
+         * UndoRefusal
+         * @description The answer to an undo that could take nothing back. Nothing was changed.
+         */
+        UndoRefusal: {
+            conflicts: components["schemas"]["TaskConflict"][];
+            detail: string;
+            /** @enum {string} */
+            code: "undo_conflict";
+        };
+        /** Undone */
+        Undone: {
+            /** @description The tasks that went back, as in a page of changes. */
+            changes: (components["schemas"]["TaskChange"] | components["schemas"]["TaskDeletion"])[];
+            conflicts: components["schemas"]["TaskConflict"][];
+        };
+        /**
+         * UpdateOperation
+         * @description As `updateTask`: 200 with the task.
+         */
+        UpdateOperation: {
+            /** @enum {string} */
+            op: "update";
+            /** Format: uuid */
+            id: string;
+            /** @description Only if the task has this version, as with `If-Match`. Left out: whatever its version is. */
+            if_version?: number;
+            /**
+             * @description As the parameter of `updateTask`.
+             * @default refuse
+             * @enum {string}
+             */
+            on_stale?: "merge" | "refuse";
+            task: components["schemas"]["TaskUpdate"];
+        };
+        /**
+         * UpdateTask403
+         * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+         *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+         */
+        UpdateTask403: {
+            detail: string;
+            /** @enum {string} */
+            code: "account_erased" | "not_your_path";
         };
         /**
          * UpdateTask503
@@ -1088,7 +1929,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe. For 7 days the same key with the same body creates nothing and gives the first answer again, with `Idempotency-Replayed: true`, even if the task has changed. If it was deleted, the answer is 410 `task_deleted`. With another body the answer is 409. Use a new key, such as a UUID, for each task, and keep it until an answer comes. Each user has keys of their own. The key of a refused request is not stored. */
+                /** @description Makes a retry safe. For 7 days the same key with the same request changes nothing and gives the first answer again, with `Idempotency-Replayed: true`: a create has the task as it was created, a batch has its results as they were, other requests have tasks as they are now. If the task of a create or a restore was deleted, or a task of a batch was deleted for good, the answer is 410 `task_deleted`. With another request the answer is 409. Use a new key, such as a UUID, for each request, and keep it until an answer comes. Each user has keys of their own. The key of a refused request is not stored. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -1174,7 +2015,10 @@ export interface operations {
                     "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
-            /** @description Not authorized: the user in the path is not the user of the token. */
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1185,13 +2029,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
-                     *       "code": "not_your_path"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["NotYourPath"];
+                    "application/json": components["schemas"]["CreateTask403"];
                 };
             };
             /** @description The body did not arrive within ten seconds. */
@@ -1217,7 +2055,7 @@ export interface operations {
             /**
              * @description - `conflict`: Another change came first. Look again, then try again.
              *     - `id_taken`: A task with this id exists, or existed. If the task in `current` is yours, the create was done before.
-             *     - `idempotency_key_reused`: This Idempotency-Key came with another body before. Make up a new one for each task.
+             *     - `idempotency_key_reused`: This Idempotency-Key came with another request before. Make up a new one for each request.
              *     - `limit_reached`: You have as many tasks as this service keeps for a user. Delete some first.
              */
             409: {
@@ -1233,7 +2071,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreateTask409"] | components["schemas"]["TakenId"];
                 };
             };
-            /** @description The task that this Idempotency-Key created was deleted. Use a new key to create another one. */
+            /** @description The task that this Idempotency-Key created or restored was deleted. Use a new key for another request. */
             410: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1246,7 +2084,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "The task that this Idempotency-Key created was deleted. Use a new key to create another one.",
+                     *       "detail": "The task that this Idempotency-Key created or restored was deleted. Use a new key for another request.",
                      *       "code": "task_deleted"
                      *     }
                      */
@@ -1616,7 +2454,10 @@ export interface operations {
                     "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
-            /** @description Not authorized: the user in the path is not the user of the token. */
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1627,13 +2468,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
-                     *       "code": "not_your_path"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["NotYourPath"];
+                    "application/json": components["schemas"]["PutTask403"];
                 };
             };
             /** @description The task was not found. */
@@ -1925,7 +2760,10 @@ export interface operations {
                     "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
-            /** @description Not authorized: the user in the path is not the user of the token. */
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -1936,13 +2774,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
-                     *       "code": "not_your_path"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["NotYourPath"];
+                    "application/json": components["schemas"]["DeleteTask403"];
                 };
             };
             /** @description The task was not found. */
@@ -2165,7 +2997,10 @@ export interface operations {
                     "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
-            /** @description Not authorized: the user in the path is not the user of the token. */
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -2176,13 +3011,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
-                     *       "code": "not_your_path"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["NotYourPath"];
+                    "application/json": components["schemas"]["UpdateTask403"];
                 };
             };
             /** @description The task was not found. */
@@ -2482,7 +3311,10 @@ export interface operations {
                     "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
-            /** @description Not authorized: the user in the path is not the user of the token. */
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -2493,13 +3325,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
-                     *       "code": "not_your_path"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["NotYourPath"];
+                    "application/json": components["schemas"]["ToggleTaskCompletion403"];
                 };
             };
             /** @description The task was not found. */
@@ -2958,7 +3784,10 @@ export interface operations {
                     "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
-            /** @description Not authorized: the user in the path is not the user of the token. */
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -2969,13 +3798,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
-                     *       "code": "not_your_path"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["NotYourPath"];
+                    "application/json": components["schemas"]["RemoveTag403"];
                 };
             };
             /** @description The tag was not found: none of your tasks has it. */
@@ -3149,7 +3972,10 @@ export interface operations {
                     "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
-            /** @description Not authorized: the user in the path is not the user of the token. */
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -3160,13 +3986,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
-                     *       "code": "not_your_path"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["NotYourPath"];
+                    "application/json": components["schemas"]["RenameTag403"];
                 };
             };
             /** @description The tag was not found: none of your tasks has it. */
@@ -3313,6 +4133,1556 @@ export interface operations {
             };
         };
     };
+    batchTasks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes a retry safe. For 7 days the same key with the same request changes nothing and gives the first answer again, with `Idempotency-Replayed: true`: a create has the task as it was created, a batch has its results as they were, other requests have tasks as they are now. If the task of a create or a restore was deleted, or a task of a batch was deleted for good, the answer is 410 `task_deleted`. With another request the answer is 409. Use a new key, such as a UUID, for each request, and keep it until an answer comes. Each user has keys of their own. The key of a refused request is not stored. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Batch"];
+            };
+        };
+        responses: {
+            /** @description A result for each operation, in their order. */
+            200: {
+                headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
+                    /** @description `true` if this is the answer to an earlier request with the same key. */
+                    "Idempotency-Replayed"?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchResults"];
+                };
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "body",
+                     *             "operations"
+                     *           ],
+                     *           "msg": "This field is required",
+                     *           "type": "missing"
+                     *         }
+                     *       ],
+                     *       "message": "operations: this field is required",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchTasks403"];
+                };
+            };
+            /** @description The body did not arrive within ten seconds. */
+            408: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The body did not arrive within ten seconds.",
+                     *       "code": "slow_body"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SlowBody"];
+                };
+            };
+            /**
+             * @description - `batch_failed`: Nothing was changed: an operation of the batch was refused. Its result has the `error`.
+             *     - `conflict`: Another change came first. Look again, then try again.
+             *     - `idempotency_key_reused`: This Idempotency-Key came with another request before. Make up a new one for each request.
+             */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailedBatch"] | components["schemas"]["BatchTasks409"];
+                };
+            };
+            /** @description The task that this Idempotency-Key created or restored was deleted. Use a new key for another request. */
+            410: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The task that this Idempotency-Key created or restored was deleted. Use a new key for another request.",
+                     *       "code": "task_deleted"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TaskDeleted"];
+                };
+            };
+            /** @description The body is larger than 1024 KiB. */
+            413: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The body is larger than 1024 KiB.",
+                     *       "code": "body_too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BodyTooLarge"];
+                };
+            };
+            /** @description Send the body as `Content-Type: application/json`. */
+            415: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send the body as `Content-Type: application/json`.",
+                     *       "code": "not_json"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotJson"];
+                };
+            };
+            /** @description Too many requests. Wait for as long as `Retry-After` says. */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Too many requests. Wait for as long as `Retry-After` says.",
+                     *       "code": "too_many_requests"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooManyRequests"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchTasks503"];
+                };
+            };
+        };
+    };
+    listTrash: {
+        parameters: {
+            query?: {
+                /** @description Tasks on a page. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The `ETag` of the client's data. If it is still current, the answer is 304 without a body. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the trash. */
+            200: {
+                headers: {
+                    /** @description The ETag of this data. */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrashPage"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    /** @description The ETag of the client's data. */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "query",
+                     *             "page"
+                     *           ],
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
+                     *         }
+                     *       ],
+                     *       "message": "page: there is no such parameter",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /** @description Not authorized: the user in the path is not the user of the token. */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
+                     *       "code": "not_your_path"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotYourPath"];
+                };
+            };
+            /** @description The path and the query are longer than 8 KiB. */
+            414: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The path and the query are longer than 8 KiB.",
+                     *       "code": "uri_too_long"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UriTooLong"];
+                };
+            };
+            /** @description Too many requests. Wait for as long as `Retry-After` says. */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Too many requests. Wait for as long as `Retry-After` says.",
+                     *       "code": "too_many_requests"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooManyRequests"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTrash503"];
+                };
+            };
+        };
+    };
+    emptyTrash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "query",
+                     *             "page"
+                     *           ],
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
+                     *         }
+                     *       ],
+                     *       "message": "page: there is no such parameter",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmptyTrash403"];
+                };
+            };
+            /**
+             * @description - `conflict`: Another change came first. Look again, then try again.
+             *     - `trash_too_large`: 50,000 tasks were deleted for good. The trash has more: repeat the request.
+             */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmptyTrash409"];
+                };
+            };
+            /** @description Too many requests. Wait for as long as `Retry-After` says. */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Too many requests. Wait for as long as `Retry-After` says.",
+                     *       "code": "too_many_requests"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooManyRequests"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmptyTrash503"];
+                };
+            };
+        };
+    };
+    purgeTask: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the version to change. If the task has another version, nothing changes and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several ETags are allowed; `*` means any version. A weak ETag (`W/"3"`, which proxies that compress make) never matches: build the ETag from `version`. Without this header the last writer wins. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "query",
+                     *             "page"
+                     *           ],
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
+                     *         }
+                     *       ],
+                     *       "message": "page: there is no such parameter",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PurgeTask403"];
+                };
+            };
+            /** @description The task was not found. */
+            404: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The task was not found.",
+                     *       "code": "task_not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TaskNotFound"];
+                };
+            };
+            /** @description Another change came first. Look again, then try again. */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Another change came first. Look again, then try again.",
+                     *       "code": "conflict"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Conflict"];
+                };
+            };
+            /** @description The task has another version by now than If-Match names. */
+            412: {
+                headers: {
+                    /** @description The ETag of the current task. */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "current": {
+                     *         "id": "7b0f7c5e-51f5-4f4b-8d7a-3f1f1f0c9a11",
+                     *         "user_id": "ann",
+                     *         "title": "Buy oat milk",
+                     *         "description": null,
+                     *         "completed": false,
+                     *         "priority": "High",
+                     *         "due_date": null,
+                     *         "tags": [
+                     *           "shopping"
+                     *         ],
+                     *         "completed_at": null,
+                     *         "created_at": "2026-12-01T08:30:00Z",
+                     *         "updated_at": "2026-12-01T08:30:00Z",
+                     *         "version": 4
+                     *       },
+                     *       "changed": [
+                     *         "title"
+                     *       ],
+                     *       "detail": "The task has another version by now than If-Match names.",
+                     *       "code": "stale_version"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StaleTask"];
+                };
+            };
+            /** @description Too many requests. Wait for as long as `Retry-After` says. */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Too many requests. Wait for as long as `Retry-After` says.",
+                     *       "code": "too_many_requests"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooManyRequests"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PurgeTask503"];
+                };
+            };
+        };
+    };
+    restoreTask: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the version to change. If the task has another version, nothing changes and the answer is 412. An ETag is the `version` in quotes: `"3"`. Several ETags are allowed; `*` means any version. A weak ETag (`W/"3"`, which proxies that compress make) never matches: build the ETag from `version`. Without this header the last writer wins. */
+                "If-Match"?: string;
+                /** @description Makes a retry safe. For 7 days the same key with the same request changes nothing and gives the first answer again, with `Idempotency-Replayed: true`: a create has the task as it was created, a batch has its results as they were, other requests have tasks as they are now. If the task of a create or a restore was deleted, or a task of a batch was deleted for good, the answer is 410 `task_deleted`. With another request the answer is 409. Use a new key, such as a UUID, for each request, and keep it until an answer comes. Each user has keys of their own. The key of a refused request is not stored. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
+                    /** @description The ETag of the task. */
+                    ETag?: string;
+                    /** @description `true` if this is the answer to an earlier request with the same key. */
+                    "Idempotency-Replayed"?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "query",
+                     *             "page"
+                     *           ],
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
+                     *         }
+                     *       ],
+                     *       "message": "page: there is no such parameter",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoreTask403"];
+                };
+            };
+            /** @description The task was not found. */
+            404: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The task was not found.",
+                     *       "code": "task_not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TaskNotFound"];
+                };
+            };
+            /**
+             * @description - `conflict`: Another change came first. Look again, then try again.
+             *     - `idempotency_key_reused`: This Idempotency-Key came with another request before. Make up a new one for each request.
+             *     - `limit_reached`: You have as many tasks as this service keeps for a user. Delete some first.
+             */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoreTask409"];
+                };
+            };
+            /** @description The task that this Idempotency-Key created or restored was deleted. Use a new key for another request. */
+            410: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The task that this Idempotency-Key created or restored was deleted. Use a new key for another request.",
+                     *       "code": "task_deleted"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TaskDeleted"];
+                };
+            };
+            /** @description The task has another version by now than If-Match names. */
+            412: {
+                headers: {
+                    /** @description The ETag of the current task. */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "current": {
+                     *         "id": "7b0f7c5e-51f5-4f4b-8d7a-3f1f1f0c9a11",
+                     *         "user_id": "ann",
+                     *         "title": "Buy oat milk",
+                     *         "description": null,
+                     *         "completed": false,
+                     *         "priority": "High",
+                     *         "due_date": null,
+                     *         "tags": [
+                     *           "shopping"
+                     *         ],
+                     *         "completed_at": null,
+                     *         "created_at": "2026-12-01T08:30:00Z",
+                     *         "updated_at": "2026-12-01T08:30:00Z",
+                     *         "version": 4
+                     *       },
+                     *       "changed": [
+                     *         "title"
+                     *       ],
+                     *       "detail": "The task has another version by now than If-Match names.",
+                     *       "code": "stale_version"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StaleTask"];
+                };
+            };
+            /** @description Too many requests. Wait for as long as `Retry-After` says. */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Too many requests. Wait for as long as `Retry-After` says.",
+                     *       "code": "too_many_requests"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooManyRequests"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoreTask503"];
+                };
+            };
+        };
+    };
+    listHistory: {
+        parameters: {
+            query?: {
+                /** @description Changes on a page. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The `ETag` of the client's data. If it is still current, the answer is 304 without a body. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+                /** @description The `id` of a task. */
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the history. */
+            200: {
+                headers: {
+                    /** @description The ETag of this data. */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryPage"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    /** @description The ETag of the client's data. */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "query",
+                     *             "page"
+                     *           ],
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
+                     *         }
+                     *       ],
+                     *       "message": "page: there is no such parameter",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /** @description Not authorized: the user in the path is not the user of the token. */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
+                     *       "code": "not_your_path"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotYourPath"];
+                };
+            };
+            /** @description The task was not found. */
+            404: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The task was not found.",
+                     *       "code": "task_not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TaskNotFound"];
+                };
+            };
+            /** @description The path and the query are longer than 8 KiB. */
+            414: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The path and the query are longer than 8 KiB.",
+                     *       "code": "uri_too_long"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UriTooLong"];
+                };
+            };
+            /** @description Too many requests. Wait for as long as `Retry-After` says. */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Too many requests. Wait for as long as `Retry-After` says.",
+                     *       "code": "too_many_requests"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooManyRequests"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListHistory503"];
+                };
+            };
+        };
+    };
+    undoChange: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes a retry safe. For 7 days the same key with the same request changes nothing and gives the first answer again, with `Idempotency-Replayed: true`: a create has the task as it was created, a batch has its results as they were, other requests have tasks as they are now. If the task of a create or a restore was deleted, or a task of a batch was deleted for good, the answer is 410 `task_deleted`. With another request the answer is 409. Use a new key, such as a UUID, for each request, and keep it until an answer comes. Each user has keys of their own. The key of a refused request is not stored. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Undo"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
+                    /** @description `true` if this is the answer to an earlier request with the same key. */
+                    "Idempotency-Replayed"?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Undone"];
+                };
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "body",
+                     *             "change_id"
+                     *           ],
+                     *           "msg": "This field is required",
+                     *           "type": "missing"
+                     *         }
+                     *       ],
+                     *       "message": "change_id: this field is required",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoChange403"];
+                };
+            };
+            /** @description The change was not found: no write of yours has this number. */
+            404: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The change was not found: no write of yours has this number.",
+                     *       "code": "change_not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChangeNotFound"];
+                };
+            };
+            /** @description The body did not arrive within ten seconds. */
+            408: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The body did not arrive within ten seconds.",
+                     *       "code": "slow_body"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SlowBody"];
+                };
+            };
+            /**
+             * @description - `conflict`: Another change came first. Look again, then try again.
+             *     - `idempotency_key_reused`: This Idempotency-Key came with another request before. Make up a new one for each request.
+             *     - `limit_reached`: You have as many tasks as this service keeps for a user. Delete some first.
+             *     - `undo_conflict`: Nothing can be taken back: what this write did was changed again since.
+             */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoChange409"] | components["schemas"]["UndoRefusal"];
+                };
+            };
+            /** @description This write cannot be taken back any more: it is too old, or its task was deleted for good. */
+            410: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This write cannot be taken back any more: it is too old, or its task was deleted for good.",
+                     *       "code": "too_old"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooOld"];
+                };
+            };
+            /** @description The body is larger than 64 KiB. */
+            413: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The body is larger than 64 KiB.",
+                     *       "code": "body_too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BodyTooLarge"];
+                };
+            };
+            /** @description Send the body as `Content-Type: application/json`. */
+            415: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send the body as `Content-Type: application/json`.",
+                     *       "code": "not_json"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotJson"];
+                };
+            };
+            /** @description Too many requests. Wait for as long as `Retry-After` says. */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Too many requests. Wait for as long as `Retry-After` says.",
+                     *       "code": "too_many_requests"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooManyRequests"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoChange503"];
+                };
+            };
+        };
+    };
     listChanges: {
         parameters: {
             query?: {
@@ -3397,7 +5767,10 @@ export interface operations {
                     "application/json": components["schemas"]["NotAuthenticated"];
                 };
             };
-            /** @description Not authorized: the user in the path is not the user of the token. */
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -3408,13 +5781,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "detail": "Not authorized: the user in the path is not the user of the token.",
-                     *       "code": "not_your_path"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["NotYourPath"];
+                    "application/json": components["schemas"]["ListChanges403"];
                 };
             };
             /** @description The cursor is too old. Begin again without a cursor; changes that were not sent yet stay valid. */
@@ -3499,6 +5866,186 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListChanges503"];
+                };
+            };
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                /** @description The `cursor` of a page of changes, or the `id` of an event: the stream begins after it. `Last-Event-ID` replaces it. Without both, the stream begins with what changes from now on. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The `id` of the last event that the client has. The stream begins after it. */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A stream of the events `ready`, `changes` and `end`. */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example event: ready
+                     *     id: Gk1b
+                     *     retry: 3120
+                     *     data: {}
+                     *
+                     *     event: changes
+                     *     id: Xb2c
+                     *     data: {"changes":[],"cursor":"Xb2c","has_more":false,"change_id":7}
+                     *
+                     *     :
+                     *
+                     *     event: end
+                     *     retry: 420
+                     *     data: {"code":"token_expired","retry_ms":420}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "query",
+                     *             "page"
+                     *           ],
+                     *           "msg": "There is no such parameter",
+                     *           "type": "extra_forbidden"
+                     *         }
+                     *       ],
+                     *       "message": "page: there is no such parameter",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamEvents403"];
+                };
+            };
+            /** @description The path and the query are longer than 8 KiB. */
+            414: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The path and the query are longer than 8 KiB.",
+                     *       "code": "uri_too_long"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UriTooLong"];
+                };
+            };
+            /**
+             * @description - `too_many_requests`: Too many requests. Wait for as long as `Retry-After` says.
+             *     - `too_many_streams`: You have as many streams as one worker of this service opens, or the worker has. Close those not needed.
+             */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamEvents429"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `stopping`: This instance is stopping: others serve.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamEvents503"];
                 };
             };
         };
@@ -3642,6 +6189,230 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GetLimits503"];
+                };
+            };
+        };
+    };
+    eraseAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Better Auth's user id: the `sub` of the token. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Erasure"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    "Change-Id": components["headers"]["Change-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The input is invalid. */
+            400: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": [
+                     *         {
+                     *           "loc": [
+                     *             "body",
+                     *             "confirm"
+                     *           ],
+                     *           "msg": "This field is required",
+                     *           "type": "missing"
+                     *         }
+                     *       ],
+                     *       "message": "confirm: this field is required",
+                     *       "code": "validation_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ValidationError"];
+                };
+            };
+            /** @description Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`. */
+            401: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send a valid, unexpired JWT from Better Auth (not its session token) as `Authorization: Bearer <JWT>`.",
+                     *       "code": "not_authenticated"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotAuthenticated"];
+                };
+            };
+            /**
+             * @description - `account_erased`: Not authorized: this account was erased, and the token was issued before. Sign in again for a new one.
+             *     - `not_your_path`: Not authorized: the user in the path is not the user of the token.
+             */
+            403: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EraseAccount403"];
+                };
+            };
+            /** @description The body did not arrive within ten seconds. */
+            408: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The body did not arrive within ten seconds.",
+                     *       "code": "slow_body"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SlowBody"];
+                };
+            };
+            /** @description Another change came first. Look again, then try again. */
+            409: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Another change came first. Look again, then try again.",
+                     *       "code": "conflict"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Conflict"];
+                };
+            };
+            /** @description The body is larger than 64 KiB. */
+            413: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The body is larger than 64 KiB.",
+                     *       "code": "body_too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BodyTooLarge"];
+                };
+            };
+            /** @description Send the body as `Content-Type: application/json`. */
+            415: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Send the body as `Content-Type: application/json`.",
+                     *       "code": "not_json"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotJson"];
+                };
+            };
+            /** @description Too many requests. Wait for as long as `Retry-After` says. */
+            429: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Too many requests. Wait for as long as `Retry-After` says.",
+                     *       "code": "too_many_requests"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TooManyRequests"];
+                };
+            };
+            /**
+             * @description - `busy`: Too much is going on at once. Try again shortly.
+             *     - `database_too_slow`: The database took too long, and was stopped. Try again shortly.
+             *     - `database_unavailable`: The database is not available. Try again shortly.
+             *     - `keys_unavailable`: The keys of Better Auth are not available. Try again shortly.
+             *     - `not_migrated`: The database is not migrated to this version yet. Try again when it is.
+             *     - `outcome_unknown`: The database was lost in the middle: the change may have been made or not. Look before you repeat it.
+             *     - `read_only`: The database takes no changes at the moment; reading works. Try again shortly.
+             *     - `storage_full`: The database has no room left for changes; reading works.
+             */
+            503: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EraseAccount503"];
                 };
             };
         };

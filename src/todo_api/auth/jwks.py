@@ -14,8 +14,8 @@ import httpx
 import jwt
 
 from todo_api.auth.keys import NoUsableKey, published_keys
-from todo_api.errors import KeysUnavailable
 from todo_api.observability.context import count_event
+from todo_api.unavailable import KeysUnavailable
 
 FRESH_SECONDS: Final = 300
 """After this age a request starts a fetch. After twice this age it also waits for it, unless the last fetch failed."""

@@ -8,7 +8,9 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from todo_api.auth.tokens import ExpiredToken, InvalidToken
 from todo_api.auth.verifier import Verifier
-from todo_api.errors import KeysUnavailable, NotAuthenticated, NotYourPath, send_error
+from todo_api.error_response import send_error
+from todo_api.errors import NotAuthenticated, NotYourPath
+from todo_api.unavailable import KeysUnavailable
 
 PUBLIC: Final = frozenset(
     {"/health", "/health/ready", "/docs", "/docs/scalar.js", "/docs/openapi.json", "/openapi.json"}
@@ -34,7 +36,7 @@ class AuthenticationMiddleware:
             if has_user_path or "/" + "/".join(parts) not in self.public:
                 try:
                     token = _token(scope)
-                    user = self.verifier.cached(token) or await self.verifier.verify(token)
+                    verified = self.verifier.cached(token) or await self.verifier.verify(token)
                 except InvalidToken as reason:
                     if isinstance(reason, ExpiredToken):
                         scope["state"]["expired_user"] = reason.user  # The rate limit counts the 401 for this user.
@@ -44,8 +46,10 @@ class AuthenticationMiddleware:
                 except KeysUnavailable as error:
                     await send_error(send, error)
                     return
-                scope["user"] = user
-                if has_user_path and len(parts) > 1 and parts[1] != user:
+                scope["user"] = verified.user
+                scope["auth"] = verified.issued
+                scope["state"]["token_expires"] = verified.expires
+                if has_user_path and len(parts) > 1 and parts[1] != verified.user:
                     await send_error(send, NotYourPath())
                     return
         await self.app(scope, receive, send)

@@ -5,6 +5,7 @@ import re
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, Never
 
 import jwt
@@ -48,6 +49,9 @@ class Header(msgspec.Struct, frozen=True):
 
 class Verified(msgspec.Struct, frozen=True):
     user: str
+    issued: datetime
+    """Its `iat`, without the fraction of a second. Without `iat`: seven days before it expires, the earliest possible.
+    """
     expires: float
     """Unix time."""
 
@@ -72,7 +76,7 @@ def read_header(token: str) -> Header:
 
 
 def verified(token: str, keys: Sequence[jwt.PyJWK], expected: ExpectedClaims, now: float) -> Verified:
-    """The user of `token`, and when it expires. `now` is Unix time.
+    """The user of `token`, when it was issued, and when it expires. `now` is Unix time.
 
     PyJWT checks signature, issuer and audience. Times are checked here: PyJWT accepts strings, booleans and the far
     future, and uses its own clock. The payload is parsed here: PyJWT accepts UTF-16 and the last of two equal names.
@@ -83,13 +87,13 @@ def verified(token: str, keys: Sequence[jwt.PyJWK], expected: ExpectedClaims, no
     """
     _check_signature(token, keys, expected)
     claims = _json(token.split(".")[1], "payload")
-    expires = _check_times(claims, now)
+    issued, expires = _check_times(claims, now)
     user = claims["sub"]
     if not isinstance(user, str) or not USER_ID.fullmatch(user):
         raise InvalidToken("sub is not a user id")
     if expires <= now - LEEWAY_SECONDS:
         raise ExpiredToken(user)
-    return Verified(user, expires)
+    return Verified(user, datetime.fromtimestamp(int(issued), UTC), expires)
 
 
 def _json(segment: str, part: str) -> dict[str, Any]:
@@ -147,8 +151,8 @@ def _check_signature(token: str, keys: Sequence[jwt.PyJWK], expected: ExpectedCl
     raise InvalidToken(str(refused or "no key of ours"))
 
 
-def _check_times(claims: dict[str, Any], now: float) -> float:
-    """The expiry of the token, which may have been within the last hour."""
+def _check_times(claims: dict[str, Any], now: float) -> tuple[float, float]:
+    """When the token was issued, and its expiry, which may have been within the last hour."""
     expires, issued, begins = claims["exp"], claims.get("iat", now), claims.get("nbf", now)
     if any(type(moment) not in (int, float) for moment in (expires, issued, begins)):
         raise InvalidToken("exp, iat or nbf is not a number")
@@ -162,7 +166,7 @@ def _check_times(claims: dict[str, Any], now: float) -> float:
         raise InvalidToken("valid for longer than seven days")
     if expires - issued > MAX_LIFETIME_SECONDS:
         raise InvalidToken("valid for longer than seven days")
-    return float(expires)
+    return float(claims.get("iat", expires - MAX_LIFETIME_SECONDS)), float(expires)
 
 
 DEVELOPMENT_USER: Final = "ann"

@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     """Requests a second and burst, of each user in each worker. None: no limit."""
     history_days: Annotated[int, Meta(ge=7, le=3650)] = 30
     """Days for which the log of changes is kept. A create with an id of the client's may be repeated for seven days."""
+    trash_days: Annotated[int, Meta(ge=0, le=3650)] = 30
+    """Days for which a deleted task can be restored. 0: it is deleted for good at once."""
     max_tasks: Annotated[int, Meta(ge=1, le=10_000_000)] = 100_000
     """Tasks of each user."""
     events_poll_seconds: tuple[float, float] = (0.5, 5.0)

@@ -14,7 +14,7 @@ from todo_api.db.pool import Pool, PoolExhausted
 from todo_api.db.probe import Probe
 from todo_api.db.time_limits import FIRST_TRY_SECONDS, STATEMENT_SECONDS, TEST_SECONDS, now
 from todo_api.db.url import connect_arguments, is_pooler
-from todo_api.errors import Busy
+from todo_api.unavailable import Busy
 
 _IDLE_SECONDS: Final = 240
 """Below five minutes: Neon then suspends an idle database and closes its connections."""

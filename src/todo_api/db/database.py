@@ -13,8 +13,8 @@ from todo_api.db.fair_semaphore import FairSemaphore
 from todo_api.db.revisions import REVISIONS, Revisions
 from todo_api.db.statement import Statement
 from todo_api.db.time_limits import FIRST_TRY_SECONDS, REQUEST_SECONDS, TEST_SECONDS, now
-from todo_api.errors import Busy, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown, Unavailable
 from todo_api.observability.context import count_event
+from todo_api.unavailable import Busy, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown, Unavailable
 
 _LEAST_SECONDS: Final = 0.2
 """A statement is not sent with less time left: an error before sending is certain, a time-out afterwards is not."""
@@ -34,8 +34,8 @@ class Database:
     """Each statement commits by itself and is one round trip. At most four of a user (`me`) are under way at once.
 
     Raises, in all methods:
-        errors.Busy: the user's other statements took too long.
-        errors.Unavailable: the database cannot be reached, or the connection was lost.
+        unavailable.Busy: the user's other statements took too long.
+        unavailable.Unavailable: the database cannot be reached, or the connection was lost.
         asyncpg.PostgresError: the database refused the statement.
     """
 

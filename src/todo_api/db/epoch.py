@@ -5,7 +5,8 @@ from typing import Final
 
 from todo_api.db.migrations import connect_directly
 
-_MOST: Final = 2**40
+MOST: Final = 2**40
+"""Epochs are below it."""
 
 
 async def begin_new_epoch(url: str) -> int:
@@ -15,7 +16,7 @@ async def begin_new_epoch(url: str) -> int:
         SettingsError: the database cannot be reached.
         asyncpg.PostgresError: the tables are missing, or the role does not own them.
     """
-    epoch = random.SystemRandom().randrange(1, _MOST)
+    epoch = random.SystemRandom().randrange(1, MOST)
     connection = await connect_directly(url)
     try:
         async with connection.transaction():

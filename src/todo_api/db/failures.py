@@ -6,8 +6,8 @@ from typing import Final
 
 import asyncpg
 
-from todo_api.errors import Busy, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown, Unavailable
 from todo_api.sqlstates import from_database
+from todo_api.unavailable import Busy, DatabaseTooSlow, DatabaseUnavailable, OutcomeUnknown, Unavailable
 
 LOST: Final = (asyncpg.PostgresConnectionError, OSError)
 """The connection failed after the statement was sent, so the server may have run it. TimeoutError is an OSError."""

@@ -29,12 +29,17 @@ HEAD: Final[CTE] = select_owned(
 """One row, also for a user without a head row: the aggregates see to that. `state` is a text that another one replaces
 whenever a write of the user, a restored backup or a version of the functions could change an answer."""
 
-NOT_KNOWN: Final[ColumnElement[bool]] = (
-    select_from(HEAD, (HEAD.c.state == any_(bindparam("known", type_=ARRAY(Text)))).is_not(literal_column("true")))
-    .correlate(None)
-    .scalar_subquery()
-)
-"""The client has none of the states `known`. PostgreSQL evaluates it once, and reads no row if it is false."""
+
+def not_known(head: CTE) -> ColumnElement[bool]:
+    """The client has none of the states `known`. PostgreSQL evaluates it once, and reads no row if it is false.
+
+    `head` has a column `state`.
+    """
+    state_is_known = head.c.state == any_(bindparam("known", type_=ARRAY(Text)))
+    return select_from(head, state_is_known.is_not(literal_column("true"))).correlate(None).scalar_subquery()
+
+
+NOT_KNOWN: Final[ColumnElement[bool]] = not_known(HEAD)
 
 
 class Listed[T](NamedTuple):

@@ -136,7 +136,7 @@ async def migrate(url: str, run: Callable[[Connection], None], patience: float) 
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in _NO_LOCK:
                     raise
-            seconds = random.uniform(*_LOCK_PAUSES)  # noqa: S311 - it is a pause, not a key
+            seconds = random.uniform(*_LOCK_PAUSES)  # noqa: S311 - not for cryptography
             deadline = deadline or now() + patience
             if now() + seconds > deadline:
                 raise TablesLocked(_refusal(holders, patience))

@@ -85,7 +85,12 @@ class OwnedRepository(SQLAlchemyAsyncQueryRepository):
 
     async def call(self, function: FunctionCall, **arguments: Any) -> asyncpg.Record:
         """The answer of a function that writes. Its column `change_id` is the revision, NULL if nothing was written."""
-        (answer,) = await self.session.fetch(function, arguments)
-        if (revision := answer["change_id"]) is not None:
-            self.session.database.revisions.raised(self.me, revision)
+        (answer,) = await self.call_for_rows(function, **arguments)
         return answer
+
+    async def call_for_rows(self, function: FunctionCall, **arguments: Any) -> list[asyncpg.Record]:
+        """The rows of a function that writes. The last one has the last revision in `change_id`, as in `call`."""
+        answers = await self.session.fetch(function, arguments)
+        if (revision := answers[-1]["change_id"]) is not None:
+            self.session.database.revisions.raised(self.me, revision)
+        return answers

@@ -14,7 +14,7 @@ from todo_api.db.pool import Pool
 from todo_api.db.readiness import DatabaseHealth
 from todo_api.db.schema import Schema
 from todo_api.db.time_limits import FIRST_TRY_SECONDS, REQUEST_SECONDS, TEST_SECONDS, now
-from todo_api.errors import Unavailable
+from todo_api.unavailable import Unavailable
 
 _PING: Final = "select exists (select from pg_extension where extname = 'citus')"
 
@@ -53,7 +53,7 @@ class Probe:
         If all connections are in use, it opens one more and closes it: slow statements must not delay readiness.
 
         Raises:
-            errors.Unavailable: the database did not answer.
+            unavailable.Unavailable: the database did not answer.
             asyncpg.PostgresError: the database refused the query.
         """
         deadline = now() + REQUEST_SECONDS

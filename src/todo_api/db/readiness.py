@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from todo_api.db.backoff import pause
-from todo_api.errors import DatabaseUnavailable, Unavailable
+from todo_api.unavailable import DatabaseUnavailable, Unavailable
 
 _START_SECONDS: Final = 30
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 1.6

@@ -14,8 +14,9 @@ import asyncpg
 
 from todo_api.db.connection import Connection
 from todo_api.db.functions import SCHEMA
-from todo_api.errors import ApiError, NotMigrated
+from todo_api.errors import ApiError
 from todo_api.sqlstates import from_database
+from todo_api.unavailable import NotMigrated
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _IN_CHECKOUT: Final = _PACKAGE.parents[1] / "migrations"

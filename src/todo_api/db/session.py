@@ -1,6 +1,7 @@
 """One user's session: what advanced-alchemy's query repository needs of one, without a transaction."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -21,29 +22,32 @@ class UnownedStatement(Exception):
 
 
 class UserSession:
-    """Each statement is one round trip and commits by itself. `me` is bound by the session, never by the caller.
+    """Each statement is one round trip and commits by itself. The session binds `me` and `issued`, never the caller.
 
     `bind.dialect` and `execute` are what `SQLAlchemyAsyncQueryRepository` calls.
     It has no unit of work and no identity map: a result has rows, not entities.
     """
 
-    __slots__ = ("database", "me")
+    __slots__ = ("database", "issued", "me")
     bind: ClassVar = SimpleNamespace(dialect=DIALECT)
 
-    def __init__(self, database: Database, me: str) -> None:
+    def __init__(self, database: Database, me: str, issued: datetime | None = None) -> None:
+        """`issued`: when the user's token was issued. None: before the account was erased, if it ever was."""
         self.database = database
         self.me = me
+        self.issued = issued
 
     async def fetch(self, statement: Statement, values: dict[str, Any]) -> list[asyncpg.Record]:
         """Rows of a statement that was compiled before.
 
         Raises:
             UnownedStatement: it has no parameter `me`.
-            errors.Unavailable, asyncpg.PostgresError: as `Database.fetch`.
+            unavailable.Unavailable, asyncpg.PostgresError: as `Database.fetch`.
         """
         if not statement.owned:
             raise UnownedStatement(statement.sql)
         values["me"] = self.me
+        values["issued"] = self.issued
         with StatementTimer():
             return await self.database.fetch(statement, values)
 
@@ -61,7 +65,7 @@ class UserSession:
 
         Raises:
             UnownedStatement: a table in it has no `user_id = :me`, or it writes.
-            errors.Unavailable, asyncpg.PostgresError: as `Database.fetch`.
+            unavailable.Unavailable, asyncpg.PostgresError: as `Database.fetch`.
         """
         unowned = _unowned_tables(statement)
         if unowned:

@@ -41,17 +41,19 @@ class Statement:
 
 
 class FunctionCall(Statement):
-    """A call of a function that writes, of the version that this code knows. Its first argument is `me`.
+    """A call of a function that writes, of the version that this code knows.
+
+    Its first arguments are `me` and `issued`, which the session binds.
 
     The SQL is a bare call outside of a transaction: with a cast, a WHERE or in a CTE, a Citus cluster would not hand it
-    to the node that has the user. It returns one row.
+    to the node that has the user.
     """
 
     __slots__ = ()
 
     def __init__(self, function: str, *arguments: str, repeatable: bool = False) -> None:
         """`repeatable`: as in `Statement`."""
-        self.names = ("me", *arguments)
+        self.names = ("me", "issued", *arguments)
         places = ", ".join(f"${number}" for number, _ in enumerate(self.names, 1))
         self.sql = f"select * from {SCHEMA}.{function}({places})"  # noqa: S608 - names of the code, no values
         self.owned = self.writes = True

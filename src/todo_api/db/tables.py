@@ -107,7 +107,7 @@ class TaskTagRow(DefaultBase):
 
 
 class IdempotencyKeyRow(DefaultBase):
-    """A task that was created with an Idempotency-Key, and the parts of the response that the request does not contain.
+    """A write with an Idempotency-Key, and the parts of the response that the request does not contain.
 
     There is no foreign key, because the row stays when the task is deleted, and a retry is 410 then. See
     docs/decisions/0071-idempotency-keys.md.
@@ -118,11 +118,16 @@ class IdempotencyKeyRow(DefaultBase):
     user_id: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
     key: Mapped[str] = mapped_column(C_TEXT, primary_key=True)
     fingerprint: Mapped[bytes]
-    """Hash of the task in the request."""
+    """Hash of the request."""
     task_id: Mapped[UUID]
+    """The task that was created or restored. All zeros for an undo. For a batch, an id of the call."""
     created_at: Mapped[datetime] = mapped_column(INSTANT)
     revision: Mapped[int | None] = mapped_column(BigInteger)
-    """The revision of the create. NULL: before there were revisions."""
+    """The revision of the write, or the last one of the batch. NULL: nothing was changed, or before revisions."""
+    conflicts: Mapped[list[object] | None] = mapped_column(JSONB)
+    """Of an undo: the fields that could not go back. NULL: another write."""
+    answers: Mapped[list[object] | None] = mapped_column(JSONB)
+    """Of a batch: the answers to its operations. NULL: another write."""
 
     __table_args__ = (Index("ix_idempotency_keys_created_at", "user_id", "created_at"),)
 
@@ -139,6 +144,8 @@ class HeadRow(DefaultBase):
     revision: Mapped[int] = mapped_column(BigInteger)
     floor: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     """The log has all deletions after this revision. Older entries may be deleted."""
+    swept: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Up to this revision, old entries of the log were deleted. Only those of tasks in the trash are still there."""
     epoch: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     """Another number after a backup was restored: revisions are given again, so older cursors are worth nothing."""
     made_at: Mapped[datetime] = mapped_column(INSTANT, server_default=text("clock_timestamp()"))
@@ -146,6 +153,9 @@ class HeadRow(DefaultBase):
     """The number of tasks. In the first day it may be wrong: a replica of the first release does not keep it."""
     pending: Mapped[int | None]
     """The number of tasks that are not completed. NULL: not known yet, and `tasks` may be wrong."""
+    erased_at: Mapped[datetime | None] = mapped_column(INSTANT)
+    """Tokens issued until then are refused: the account was erased. `infinity`: it is being erased. NULL: it never was.
+    """
 
 
 class ChangeRow(DefaultBase):
@@ -158,17 +168,26 @@ class ChangeRow(DefaultBase):
     at: Mapped[datetime] = mapped_column(INSTANT)
     task_id: Mapped[UUID]
     op: Mapped[str] = mapped_column(C_TEXT)
-    """`create`, `change` or `remove`."""
+    """`create`, `change`, `remove`, `remove_undone` (the task was restored since), `restore` or `purge`."""
     version: Mapped[int]
     """The version of the task that this change made."""
     before: Mapped[dict[str, object] | None] = mapped_column(JSONB)
-    """The columns of the task that changed, and its `tags`, as they were. The whole task if it was removed."""
+    """The columns of the task that changed, and its `tags`, as they were. The whole task if it was removed: the entry
+    is the task in the trash. NULL for a task that was removed: it was deleted for good.
+    """
     batch: Mapped[int | None] = mapped_column(BigInteger)
     """The first revision of the call that made this and other entries. NULL: the call makes one entry only."""
 
     __table_args__ = (
         Index("ix_changes_removed", "user_id", "revision", postgresql_where=text("op = 'remove'")),
-        Index("ix_changes_removed_task", "user_id", "task_id", postgresql_where=text("op = 'remove'")),
+        Index("ix_changes_task", "user_id", "task_id", "revision"),
+        Index(
+            "ix_changes_trash",
+            "user_id",
+            "at",
+            "revision",
+            postgresql_where=text("op = 'remove' and before is not null"),
+        ),
     )
 
 

@@ -6,8 +6,8 @@ from litestar import Controller, Request, get
 from msgspec import Struct
 
 from todo_api import __version__
-from todo_api.errors import Stopping, Unavailable
 from todo_api.openapi.document import error_responses
+from todo_api.unavailable import Stopping, Unavailable
 
 
 class Health(Struct, frozen=True):

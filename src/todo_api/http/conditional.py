@@ -40,12 +40,17 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "Idempotency-Key": {
         "schema": {"type": "string", "minLength": 1, "maxLength": _MAX_KEY, "pattern": "^[ -~]*$"},
         "description": (
-            "Makes a retry safe. For 7 days the same key with the same body creates nothing and gives the first answer "
-            "again, with `Idempotency-Replayed: true`, even if the task has changed. If it was deleted, the answer is "
-            "410 `task_deleted`. With another body the answer is 409. Use a new key, such as a UUID, for each task, "
-            "and keep it until an answer comes. Each user has keys of their own. The key of a refused request is not "
-            "stored."
+            "Makes a retry safe. For 7 days the same key with the same request changes nothing and gives the first "
+            "answer again, with `Idempotency-Replayed: true`: a create has the task as it was created, a batch has its "
+            "results as they were, other requests have tasks as they are now. If the task of a create or a restore was "
+            "deleted, or a task of a batch was deleted for good, the answer is 410 `task_deleted`. With another "
+            "request the answer is 409. Use a new key, such as a UUID, for each request, and keep it until an answer "
+            "comes. Each user has keys of their own. The key of a refused request is not stored."
         ),
+    },
+    "Last-Event-ID": {
+        "schema": {"type": "string"},
+        "description": "The `id` of the last event that the client has. The stream begins after it.",
     },
 }
 """Header → its parameter in the OpenAPI document, without `name` and `in`."""

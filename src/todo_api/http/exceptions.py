@@ -19,6 +19,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from todo_api.error_bodies import FieldError
 from todo_api.errors import (
+    AccountErased,
     ApiError,
     BodyTooLarge,
     InternalError,
@@ -26,13 +27,12 @@ from todo_api.errors import (
     MethodNotAllowed,
     NotAuthenticated,
     NotFound,
-    NotMigrated,
-    Unavailable,
     UriTooLong,
 )
 from todo_api.http.response import JsonResponse, encoded
 from todo_api.observability.context import request_context
 from todo_api.sqlstates import from_database
+from todo_api.unavailable import NotMigrated, Unavailable
 
 _Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 
@@ -179,8 +179,10 @@ def _default_place(scope: Scope) -> str:
 def _database_error(scope: Scope, error: Exception) -> ApiError:
     api_error = from_database(error)
     unexpected = isinstance(error, asyncpg.PostgresError) and isinstance(api_error, InternalError | NotMigrated)
+    # An old token of an erased account is the client's business, not the operator's.
+    usual = logging.INFO if isinstance(api_error, AccountErased) else logging.WARNING
     _LOG.log(
-        logging.ERROR if unexpected else logging.WARNING,
+        logging.ERROR if unexpected else usual,
         "database: %s: %s",
         api_error.code,
         type(error.__cause__ or error).__name__,

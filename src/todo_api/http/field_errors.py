@@ -11,6 +11,7 @@ _MESSAGES: Final = (
     (r"matching regex .*\\\\s", "string_pattern_mismatch", "Must not be blank nor contain the character NUL"),
     (r"matching regex", "string_pattern_mismatch", "Must not contain the character NUL"),
     (r"`array` of length <= (\d+)", "too_long", r"At most \1 items are allowed"),
+    (r"`array` of length >= 1$", "too_short", "At least 1 item is needed"),
     (r"of length <= (\d+)", "string_too_long", r"At most \1 characters are allowed"),
     (r"of length >= 1$", "string_too_short", "Must not be blank"),
     (r"`int` >= (.*)", "greater_than_equal", r"Must be at least \1"),

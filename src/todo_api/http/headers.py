@@ -9,7 +9,8 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from todo_api.errors import InternalError, OriginNotAllowed, send_error
+from todo_api.error_response import send_error
+from todo_api.errors import InternalError, OriginNotAllowed
 from todo_api.http.shutdown import Drain
 from todo_api.observability.context import RequestContext, request_context
 
@@ -30,7 +31,10 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 _REVALIDATE: Final = (b"cache-control", b"private, no-cache")
 _PREFLIGHT: Final[Headers] = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-    (b"access-control-allow-headers", b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key"),
+    (
+        b"access-control-allow-headers",
+        b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID",
+    ),
     (b"access-control-max-age", b"600"),
 ]
 _EXPOSED_HEADERS: Final = (
@@ -128,6 +132,7 @@ class ResponseHeadersMiddleware:
                 # HEAD is routed as GET. OPTIONS is routed as an unknown method: the router's 405 names the known ones.
                 if writer.method == "HEAD":
                     scope["method"] = "GET"
+                    scope["state"]["head"] = True
                 elif writer.method == "OPTIONS":
                     scope["method"] = "?"  # type: ignore[typeddict-item]
                 await self.app(scope, receive, writer)

@@ -1,13 +1,18 @@
-"""Names in a path that may contain `/`."""
+"""Ids in a path, and names that may contain `/`."""
 
 import re
 from collections.abc import Awaitable
 from typing import Final
 from urllib.parse import unquote_to_bytes
+from uuid import UUID
 
+import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from todo_api.errors import TaskNotFound
+
+_UUID_CHARACTERS: Final = 36
 _ENCODED_SLASH: Final = re.compile(rb"%2F", re.IGNORECASE)
 
 
@@ -33,3 +38,17 @@ def last_segment(scope: HTTPScope) -> str | None:
         return unquote_to_bytes(scope["raw_path"].rstrip(b"/").rpartition(b"/")[2]).decode()
     except UnicodeDecodeError:
         return None
+
+
+def task_id_of(text: str) -> UUID:
+    """`text` as the id of a task. A malformed id is an unknown id.
+
+    Raises:
+        TaskNotFound: it is malformed.
+    """
+    if len(text) != _UUID_CHARACTERS:
+        raise TaskNotFound
+    try:
+        return msgspec.convert(text, UUID)
+    except msgspec.ValidationError:
+        raise TaskNotFound from None

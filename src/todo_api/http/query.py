@@ -10,7 +10,8 @@ import msgspec
 
 from todo_api.error_bodies import FieldError
 from todo_api.errors import InvalidInput
-from todo_api.http.decoding import convert, item_type
+from todo_api.http.decoding import convert
+from todo_api.http.types_of_fields import item_type
 
 _PLAIN_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 

@@ -13,12 +13,14 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from todo_api.errors import TooManyRequests, send_error
+from todo_api.error_response import send_error
+from todo_api.errors import TooManyRequests
 from todo_api.http.token_bucket import Buckets, RateLimitDecision
 
 UNCOUNTED: Final = frozenset({"/health", "/health/ready"})
 """Not limited. Probes must not fail because of other clients behind the same address."""
 _DECISION: Final = "rate_limit"
+_LIMIT: Final = "rate_limit_of_user"
 
 
 class RateLimit:
@@ -39,7 +41,29 @@ class RateLimit:
         now = self.clock()
         decision = self.addresses.take(_address(scope), now) if user is None else self.users.take(user, now)
         scope["state"][_DECISION] = decision
+        scope["state"][_LIMIT] = self
         return decision
+
+    def charge(self, scope: HTTPScope, requests: int) -> None:
+        """Counts the user's request, which was counted once, as `requests` more."""
+        decision = self.users.charge(scope["user"], self.clock(), requests)
+        scope["state"][_DECISION] = decision
+        if not decision.allowed:
+            raise TooManyRequests(_retry_after(decision))
+
+
+def charge(scope: HTTPScope, requests: int) -> None:
+    """Counts the user's request as `requests` more. Does nothing without a rate limit.
+
+    The user may then have less than none left. So a request that counts as many is possible, whatever the limit is, and
+    those after it wait.
+
+    Raises:
+        TooManyRequests: since this request was counted, others left the user with less than none.
+    """
+    limit: RateLimit | None = scope["state"].get(_LIMIT)
+    if limit is not None:
+        limit.charge(scope, requests)
 
 
 class UserRateLimitMiddleware:
@@ -104,7 +128,11 @@ class _CountedSend:
 
 
 async def _refuse(send: Send, decision: RateLimitDecision) -> None:
-    await send_error(send, TooManyRequests(), {"Retry-After": str(max(1, ceil(decision.retry_in)))})
+    await send_error(send, TooManyRequests(_retry_after(decision)))
+
+
+def _retry_after(decision: RateLimitDecision) -> int:
+    return max(1, ceil(decision.retry_in))
 
 
 def _address(scope: HTTPScope) -> str:

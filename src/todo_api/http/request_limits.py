@@ -9,7 +9,8 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from todo_api.error_bodies import FieldError
-from todo_api.errors import BODY_SECONDS, ApiError, InvalidInput, SlowBody, UriTooLong, send_error
+from todo_api.error_response import send_error
+from todo_api.errors import BODY_SECONDS, ApiError, InvalidInput, SlowBody, UriTooLong
 
 MAX_TARGET_BYTES: Final = 8192
 """Path and query. RFC 9110 §4.1 recommends at least 8000."""

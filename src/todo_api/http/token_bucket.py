@@ -14,7 +14,7 @@ _MOST_DROPPED_PER_TAKE: Final = 2
 class RateLimitDecision(msgspec.Struct, frozen=True, gc=False):
     allowed: bool
     remaining: int
-    """Whole tokens left."""
+    """Whole tokens left; 0 also if there are less than none."""
     full_in: float
     """Seconds until the bucket is full again."""
     retry_in: float
@@ -41,18 +41,27 @@ class Buckets:
 
     def take(self, key: str, now: float) -> RateLimitDecision:
         """Takes a token from the bucket of `key`, if it has one. `now` is in seconds, of a monotonic clock."""
+        return self._take(key, now, 1, 1)
+
+    def charge(self, key: str, now: float, tokens: int) -> RateLimitDecision:
+        """Takes further tokens for a request that `take` allowed. The bucket may then have less than none, so a request
+        that needs more tokens than `burst` is possible, and those after it wait. Refused if it has less than none now.
+        """
+        return self._take(key, now, tokens, 0)
+
+    def _take(self, key: str, now: float, tokens: int, least: int) -> RateLimitDecision:
+        """Takes `tokens` if the bucket has `least`."""
         full_at = max(self._full_at.pop(key, now), now)
-        over = full_at + self._interval - now - self._depth
+        over = full_at + least * self._interval - now - self._depth
         allowed = over <= _ROUNDING
         if allowed:
-            full_at += self._interval
+            full_at += tokens * self._interval
         self._full_at[key] = full_at
         self._drop_oldest(now)
         full_in = full_at - now
         left = (self._depth - full_in) / self._interval
-        return RateLimitDecision(
-            allowed, int(left + _ROUNDING), full_in, 0.0 if left + _ROUNDING >= 1 else max(over, 0.0)
-        )
+        wait = 0.0 if left + _ROUNDING >= 1 else max(full_in + self._interval - self._depth, 0.0)
+        return RateLimitDecision(allowed, max(int(left + _ROUNDING), 0), full_in, wait)
 
     def _drop_oldest(self, now: float) -> None:
         for _ in range(_MOST_DROPPED_PER_TAKE):

@@ -5,6 +5,7 @@ depends on logs and metrics.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from contextvars import ContextVar
 from time import perf_counter
 from types import TracebackType
@@ -19,9 +20,13 @@ class RequestContext:
         "bytes",
         "database_began_at",
         "database_seconds",
+        "ended",
+        "events",
+        "opened_at",
         "request_id",
         "statements",
         "status",
+        "waited_seconds",
     )
 
     def __init__(self) -> None:
@@ -35,6 +40,14 @@ class RequestContext:
         """HTTP status of the response; 0 if none was sent."""
         self.bytes = 0
         """Length of the response body."""
+        self.opened_at = 0.0
+        """When a stream of events began; 0 for every other response."""
+        self.waited_seconds = 0.0
+        """How long the request waited for a change, as its client asked."""
+        self.events = 0
+        """Events that were sent on the stream."""
+        self.ended = ""
+        """Why the stream ended: `client` or the code of its last event."""
 
 
 class WorkerStats:
@@ -44,6 +57,14 @@ class WorkerStats:
         self.events: Counter[tuple[str, str]] = Counter()
         self.in_flight = 0
         """Statements that run now or wait for a connection."""
+        self.streams = 0
+        """Open streams of events."""
+        self.observe_lag: Callable[[float], None] = _ignore
+        """Takes the seconds from a change to its event. Replaced if metrics are kept."""
+
+
+def _ignore(_: float) -> None:
+    """Without metrics nothing is kept."""
 
 
 request_context: Final[ContextVar[RequestContext | None]] = ContextVar("request_context", default=None)

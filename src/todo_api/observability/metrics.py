@@ -23,6 +23,7 @@ EVENTS: Final = {
     "database_error": ("todo_api_database_errors", "Statements that failed, by SQLSTATE class or exception"),
     "jwks_fetch": ("todo_api_jwks_fetches", "Fetches of Better Auth's keys, by outcome"),
     "rate_limited": ("todo_api_rate_limited", "Requests answered with 429"),
+    "stream_event": ("todo_api_stream_events", "Events sent on streams, by name"),
 }
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -54,6 +55,11 @@ class Metrics:
         )
         self._workers = Gauge("todo_api_workers", "Live workers", registry=None, multiprocess_mode="livesum")
         self._workers.set(1)
+        self._streams = Gauge("todo_api_streams", "Open streams of events", registry=None, multiprocess_mode="livesum")
+        lag = Histogram(
+            "todo_api_stream_lag_seconds", "Time from a change to its event", buckets=_BUCKETS, registry=None
+        )
+        worker_stats.observe_lag = lag.observe
         self._events = {event: Counter(name, text, ["kind"], registry=None) for event, (name, text) in EVENTS.items()}
         self._published: Tally[tuple[str, str]] = Tally()
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -78,6 +84,7 @@ class Metrics:
         for state, value in (("in_use", in_use), ("idle", idle), ("limit", limit)):
             self._pool.labels(state).set(value)
         self._waiting.set(max(0, worker_stats.in_flight - in_use))
+        self._streams.set(worker_stats.streams)
         events = Tally(worker_stats.events)
         for (event, kind), count in (events - self._published).items():
             self._events[event].labels(kind).inc(count)

@@ -6,7 +6,8 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from todo_api.errors import MethodNotAllowed, MetricsTokenNeeded, send_error
+from todo_api.error_response import send_error
+from todo_api.errors import MethodNotAllowed, MetricsTokenNeeded
 from todo_api.observability.metrics import Metrics
 
 PATH: Final = "/metrics"

@@ -77,13 +77,20 @@ class ObservabilityMiddleware:
                 statements=context.statements,
                 bytes=context.bytes,
                 request_id=context.request_id,
+                **({"wait_ms": round(context.waited_seconds * 1000, 2)} if context.waited_seconds else {}),
+                **({"events": context.events, "ended": context.ended} if context.opened_at else {}),
                 **({"user": self.pseudonyms(user)} if user else {}),
                 **_trace(scope),
             )
         if status == 429:
             count_event("rate_limited")
         if self.metrics is not None:
-            self.metrics.request(method, route, status, seconds, context.database_seconds)
+            # A stream may be open for an hour: its time to answer is the time until it began. A wait for a change is
+            # not slowness either: it ends when something happens.
+            ended = context.opened_at - context.began_at if context.opened_at else seconds
+            answered = ended - context.waited_seconds
+            database_seconds = 0.0 if context.opened_at else context.database_seconds
+            self.metrics.request(method, route, status, answered, database_seconds)
         if self.trace is not None and route not in _PROBES:
             self.trace(scope, method, route, status, context)
 

@@ -48,12 +48,12 @@ def document(app: Litestar) -> Document:
     """The app's OpenAPI 3.1 document."""
     doc: Document = app.openapi_schema.to_schema()
     handlers = {handler.operation_id: handler for handler in _handlers(app)}
-    structs = {struct for handler in handlers.values() for struct in _structs_of(handler)}
+    structs: set[type] = {struct for handler in handlers.values() for struct in _structs_of(handler)}
     structs |= {type(error.body()) for handler in handlers.values() for error in _extra_responses(handler)}
-    _, schemas = msgspec.json.schema_components(
-        sorted([*structs, Error, ValidationError], key=lambda struct: struct.__name__), ref_template=REF
-    )
-    requests = {struct.__name__ for handler in handlers.values() for struct in _body_structs(handler)}
+    named = sorted([*structs, Error, ValidationError], key=lambda struct: struct.__name__)
+    _, schemas = msgspec.json.schema_components(named, ref_template=REF)
+    bodies = [struct for handler in handlers.values() for struct in _body_structs(handler)]
+    _, requests = msgspec.json.schema_components(bodies, ref_template=REF)
     for name, schema in schemas.items():
         _correct(schema)
         if name not in requests:
@@ -76,6 +76,7 @@ def document(app: Litestar) -> Document:
                 operation["requestBody"] = {"content": {"application/json": {"schema": schema}}, "required": False}
             if "If-None-Match" in conditions:
                 operation["responses"]["304"] = {"description": "The client has it already."}
+            operation["responses"].get("200", {}).update(handler.opt.get("response", {}))
             users = "{user_id}" in path
             for status, errors in by_status(_errors(handler, operation, reads=method in _READS, users=users)).items():
                 operation["responses"][str(status)] = error_response(operation["operationId"], errors, schemas)
@@ -122,6 +123,7 @@ def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:
 
 def _structs_of(handler: HTTPRouteHandler) -> Iterator[type[msgspec.Struct]]:
     yield from _structs(handler.parsed_return_field.annotation)
+    yield from handler.opt.get("structs", ())
     yield from _body_structs(handler)
 
 
@@ -197,7 +199,7 @@ def _add_headers(status: int, answer: Document, conditions: Iterable[str], furth
     names = {*words.EVERYWHERE, *further, *words.HEADERS.get(status, {})}
     headers: Document = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     for condition in conditions:
-        for name, text in words.CONDITION_HEADERS[condition].get(status, {}).items():
+        for name, text in words.CONDITION_HEADERS.get(condition, {}).get(status, {}).items():
             headers[name] = {"schema": {"type": "string"}, "description": text}
     answer["headers"] = dict(sorted(headers.items()))
 

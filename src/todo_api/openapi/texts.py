@@ -6,23 +6,21 @@ from litestar.openapi.spec import SecurityScheme
 
 from todo_api.error_bodies import FieldError
 from todo_api.errors import (
+    AccountErased,
     ApiError,
     BodyTooLarge,
     Conflict,
-    DatabaseUnavailable,
     IdempotencyKeyReused,
     InvalidInput,
-    KeysUnavailable,
     NotAuthenticated,
     NotJson,
     NotYourPath,
-    OutcomeUnknown,
     SlowBody,
     TaskNotFound,
     TooManyRequests,
-    Unavailable,
     UriTooLong,
 )
+from todo_api.unavailable import DatabaseUnavailable, KeysUnavailable, OutcomeUnknown, Unavailable
 
 ERROR_RESPONSES: Final[dict[int, ApiError]] = {
     400: InvalidInput([FieldError(["body", "title"], "This field is required", "missing")]),
@@ -43,14 +41,16 @@ HEADERS: Final[dict[int, dict[str, str]]] = {
     429: {"Retry-After": "Seconds to wait."},
     503: {"Retry-After": "Seconds to wait."},
 }
+_REPLAYED: Final = "`true` if this is the answer to an earlier request with the same key."
 CONDITION_HEADERS: Final[dict[str, dict[int, dict[str, str]]]] = {
     "If-Match": {200: {"ETag": "The ETag of the task."}, 412: {"ETag": "The ETag of the current task."}},
     "If-None-Match": {200: {"ETag": "The ETag of this data."}, 304: {"ETag": "The ETag of the client's data."}},
     "Idempotency-Key": {
+        200: {"Idempotency-Replayed": _REPLAYED},
         201: {
             "ETag": "The ETag of the task as it was created.",
-            "Idempotency-Replayed": "`true` if this is the answer to an earlier request with the same key.",
-        }
+            "Idempotency-Replayed": _REPLAYED,
+        },
     },
 }
 """Request header → status → response headers of operations that take it."""
@@ -58,7 +58,7 @@ OF_BODIES: Final[tuple[type[ApiError], ...]] = (SlowBody, BodyTooLarge, NotJson)
 OF_QUERIES: Final[tuple[type[ApiError], ...]] = (UriTooLong,)
 OF_USERS: Final[tuple[type[ApiError], ...]] = (TooManyRequests, Unavailable, KeysUnavailable)
 """Errors of all operations of a kind. A class stands for its subclasses too."""
-OF_CHANGES: Final[tuple[type[ApiError], ...]] = (Conflict, OutcomeUnknown)
+OF_CHANGES: Final[tuple[type[ApiError], ...]] = (AccountErased, Conflict, OutcomeUnknown)
 """Errors of all operations that are not reads, and of no read."""
 EVERYWHERE: Final = {"X-Request-ID": "Identifies the request in the log."}
 LIMIT_HEADERS: Final = {
@@ -97,7 +97,10 @@ BEARER: Final = SecurityScheme(
 TAGS: Final = {
     "tasks": "The tasks of one user: create, list, search, change, complete, delete.",
     "tags": "The tags of one user's tasks, with their counts.",
+    "account": "Everything of one user, to erase it.",
     "changes": "The changes of one user's tasks, for clients that keep a copy.",
+    "trash": "The deleted tasks of one user: restore them, or delete them for good.",
+    "history": "The changes of a task, and undo.",
     "limits": "How much one user may keep, and how fast a user may ask.",
     "health": "Liveness and readiness, for the platform that runs the service. Without a token.",
 }

@@ -15,6 +15,7 @@ page.on("request", (request) => {
   if (![API, "null"].includes(new URL(request.url()).origin)) outside.push(request.url());
 });
 
+page.setDefaultTimeout(120_000);
 await page.goto(`${API}/`);
 const address = page.url();
 await page.getByRole("button", { name: "(get /api/{user_id}/tasks)" }).first().click();

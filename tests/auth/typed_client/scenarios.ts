@@ -32,6 +32,17 @@ async function failure(status: number, type: string, body: string): Promise<unkn
 }
 
 const scenarios: Record<string, () => Promise<unknown>> = {
+  async a_stream() {
+    const { baseUrl } = await serve((_, response) => {
+      response.writeHead(200, { "Content-Type": "text/event-stream" }).write("event: ready\n\n");
+    });
+    const todo = todoApi({ baseUrl, token: new Issuer().token });
+    const params = { path: { user_id: "ann" } };
+    const { data } = await todo.GET("/api/{user_id}/events", { params, parseAs: "stream" });
+    const first = await data!.pipeThrough(new TextDecoderStream() as never).getReader().read();
+    return { first: first.value as unknown, parsed: await outcome(todo.GET("/api/{user_id}/events", { params })) };
+  },
+
   async another_user_signs_in() {
     const { baseUrl, seen } = await serve(page);
     const issuer = new Issuer();

@@ -48,6 +48,13 @@ def test_the_api_refuses_a_path_that_is_not_the_new_tokens(scenario: Scenarios) 
     assert seen["issued"] == 2
 
 
+def test_a_stream_is_read_as_a_stream_and_refused_as_json(scenario: Scenarios) -> None:
+    seen = scenario("a_stream")
+    assert seen["first"] == "event: ready\n\n"
+    assert (seen["parsed"]["thrown"], seen["parsed"]["status"]) == ("TodoApiError", 200)
+    assert 'parseAs: "stream"' in seen["parsed"]["says"]
+
+
 def test_reset_forgets_the_token_and_the_one_that_is_being_fetched(scenario: Scenarios) -> None:
     signed_out = {"thrown": "NotSignedInError", "says": "Please sign in."}
     assert scenario("reset") == {"signedOut": signed_out, "numbers": [1, 3, 4]}

@@ -173,8 +173,9 @@ def test_old_entries_of_the_log_go_with_later_writes(ann: Person, database_url: 
 
 
 def test_a_request_waits_until_something_changes(ann: Person) -> None:
-    device = Device(ann, wait=20)
+    device = Device(ann)
     device.sync()
+    device.parameters["wait"] = 20
     timer = threading.Timer(0.5, lambda: ann.creates(title="new"))
     timer.start()
     began = time.monotonic()

@@ -33,7 +33,10 @@ def fill(url: str, person: Person, count: int) -> None:
     run(url, _LINKS.format(person.user_id))
 
 
-@pytest.mark.parametrize("arguments", ["rename_tag('{}', 'a', 'b', 'b', {}, 30)", "remove_tag('{}', 'a', {}, 30)"])
+@pytest.mark.parametrize(
+    "arguments",
+    ["rename_tag('{}', null, 'a', 'b', 'b', {}, '{{30,30}}')", "remove_tag('{}', null, 'a', {}, '{{30,30}}')"],
+)
 def test_five_thousand_tasks_change_at_once(ann: Person, database_url: str, arguments: str) -> None:
     """Without the service, since its limit of four seconds would fail on a busy machine."""
     fill(database_url, ann, MOST_TASKS)
@@ -55,7 +58,7 @@ def test_five_thousand_tasks_change_at_once(ann: Person, database_url: str, argu
 def test_a_write_that_the_time_limit_ends_changes_nothing(ann: Person, database_url: str) -> None:
     """PostgreSQL ends a statement after four seconds: 503 `database_too_slow` (tests/db/test_function_errors.py)."""
     fill(database_url, ann, MOST_TASKS)
-    call = f"select * from {SCHEMA}.rename_tag('{ann.user_id}', 'a', 'b', 'b', {MOST_TASKS}, 30)"
+    call = f"select * from {SCHEMA}.rename_tag('{ann.user_id}', null, 'a', 'b', 'b', {MOST_TASKS}, '{{30,30}}')"
     with pytest.raises(asyncpg.QueryCanceledError):
         rows(database_url, "set statement_timeout = '50ms'", call)
     (state,) = run(database_url, _STATE.format(ann.user_id))
@@ -69,7 +72,9 @@ def test_the_log_loses_old_entries_as_fast_as_it_gets_new_ones(
 ) -> None:
     fill(database_url, ann, 200)
     for former, successor in (("a", "b"), ("b", "c"), ("c", "d")):
-        call = f"rename_tag('{ann.user_id}', '{former}', '{successor}', '{successor}', 200, {history_days})"
+        call = (
+            f"rename_tag('{ann.user_id}', null, '{former}', '{successor}', '{successor}', 200, '{{{history_days},30}}')"
+        )
         (answer,) = run(database_url, f"select * from {SCHEMA}.{call}")
         assert answer["outcome"] == "changed"
     (row,) = run(database_url, f"select count(*) from changes where user_id = '{ann.user_id}'")

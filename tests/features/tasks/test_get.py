@@ -24,10 +24,11 @@ def test_a_stranger_gets_404(ann: Person, bob: Person) -> None:
     }
 
 
-@pytest.mark.parametrize("nonsense", ["1", "abc", "urn:uuid:{}", "{{{}}}", "%00", "..", "%ff", "null", "-1", "9" * 400])
+@pytest.mark.parametrize(
+    "nonsense", ["1", "abc", "urn:uuid:{}", "{{{}}}", "%00", "%2e%2e", "%ff", "null", "-1", "9" * 400]
+)
 def test_a_malformed_id_gets_404(ann: Person, nonsense: str) -> None:
-    answer = ann.get(f"tasks/{nonsense.format(ann.creates()['id'])}")
-    assert answer.status_code in (404, 200) if nonsense == ".." else answer.status_code == 404
+    assert ann.get(f"tasks/{nonsense.format(ann.creates()['id'])}").status_code == 404
 
 
 def test_an_id_may_be_in_upper_case_but_not_without_hyphens(ann: Person) -> None:

@@ -92,7 +92,7 @@ def test_a_retry_is_410_after_the_task_was_deleted(ann: Person, database_url: st
     for _ in range(2):
         answer = post(ann, "k", tags=["a"])
         assert (answer.status_code, answer.json()["code"]) == (410, "task_deleted")
-        assert answer.json()["detail"].startswith("The task that this Idempotency-Key created was deleted.")
+        assert answer.json()["detail"].startswith("The task that this Idempotency-Key created or restored was deleted.")
         assert {"etag", "location", "idempotency-replayed"}.isdisjoint(answer.headers)
     assert post(ann, "k", title="Another").status_code == 409
     assert ann.get("tasks").json()["total"] == 0
@@ -125,7 +125,7 @@ def test_the_same_key_with_another_body_is_409(ann: Person, other: Json) -> None
     answer = post(ann, "k", **{**FULL, **other})
     assert answer.status_code == 409
     assert answer.json() == {
-        "detail": "This Idempotency-Key came with another body before. Make up a new one for each task.",
+        "detail": "This Idempotency-Key came with another request before. Make up a new one for each request.",
         "code": "idempotency_key_reused",
     }
     replays(first, post(ann, "k", **FULL))

@@ -3,7 +3,7 @@
 from litestar import Controller, get
 
 from todo_api.db.session import UserSession
-from todo_api.errors import CursorExpired
+from todo_api.errors import AccountErased, CursorExpired
 from todo_api.features.changes.repository import ChangeRepository
 from todo_api.features.changes.structs import ChangePage, ChangeQuery
 from todo_api.http.dispatch import DirectDispatch
@@ -21,12 +21,13 @@ during the last request, no matter what was written meanwhile. No change is ever
 `version` is the newer one.
 
 A cursor is valid for its user and for as many days as the log of changes is kept (30, unless the operator changed it).
-After that, and after a backup was restored, the answer is 410: begin again without a cursor and with an empty copy.
+After that, and after a backup was restored or the account was erased, the answer is 410: begin again without a cursor
+and with an empty copy.
 """.strip()
 
 
 def _changes(request: StrictRequest) -> ChangeRepository:
-    return ChangeRepository(UserSession(request.app.state.database, request.user))
+    return ChangeRepository(UserSession(request.app.state.database, request.user, request.auth))
 
 
 class ChangeController(Controller):
@@ -40,7 +41,7 @@ class ChangeController(Controller):
         description=_LIST,
         response_description="A page of changes.",
         responses=error_responses(400, 401, 403),
-        opt={"query": ChangeQuery, "extra_responses": [CursorExpired()]},
+        opt={"query": ChangeQuery, "extra_responses": [CursorExpired(), AccountErased()]},
     )
     async def list_changes(self, request: StrictRequest) -> JsonResponse[ChangePage]:
         query = request.parameters(ChangeQuery)

@@ -9,7 +9,9 @@ from sqlalchemy import (
     Integer,
     Table,
     Uuid,
+    and_,
     bindparam,
+    cast,
     literal_column,
     tuple_,
     union_all,
@@ -18,6 +20,7 @@ from sqlalchemy.dialects.postgresql import array
 
 from todo_api.db.owned import CHANGES, HEADS, TASKS, once, one_row, select_from, select_owned
 from todo_api.db.statement import FunctionCall, Statement
+from todo_api.db.tables import INSTANT
 from todo_api.features.tasks.columns import tags_of, task_columns
 
 # The planner does not see the value of a subquery. If it saw the cursor, it would expect few rows for this value and
@@ -61,15 +64,18 @@ def _removed(table: Table) -> Any:
 
 def _statement() -> Statement:
     page = union_all(_changed(), _removed(CHANGES)).subquery("page")
-    state = select_owned(HEADS, array([HEADS.c.revision, HEADS.c.floor, HEADS.c.epoch])).scalar_subquery()
+    since = (HEADS.c.erased_at < bindparam("issued", type_=INSTANT)).is_not(_TRUE)
+    erased = cast(and_(HEADS.c.erased_at.is_not(None), since), Integer)
+    state = select_owned(HEADS, array([HEADS.c.revision, HEADS.c.floor, HEADS.c.epoch, erased])).scalar_subquery()
     head = one_row(state.label("state")).subquery("head")
     rows = select_from(head, head.c.state, *page.c).outerjoin_from(head, page, _TRUE)
     return Statement(rows.order_by(page.c.revision, page.c.c0).limit(_LIMIT))
 
 
 SINCE: Final = _statement()
-"""Rows of the head's revision, floor and epoch (NULL without a head row), then the revision, whether the task was
-removed, and the columns of a Task. There is one row with only the head if nothing changed.
+"""Rows of the head's revision, floor and epoch, and whether the account was erased after the token was issued (NULL
+without a head row), then the revision, whether the task was removed, and the columns of a Task. There is one row with
+only the head if nothing changed.
 """
 
 MAKE_HEAD: Final = FunctionCall("make_head", repeatable=True)

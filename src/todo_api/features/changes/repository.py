@@ -1,5 +1,6 @@
 """The changes of one user since a cursor."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from msgspec import UNSET
 
 from todo_api.db.owned import OwnedRepository
 from todo_api.error_bodies import FieldError
-from todo_api.errors import CursorExpired, InvalidInput
+from todo_api.errors import AccountErased, CursorExpired, InvalidInput
 from todo_api.features.changes.reads import MAKE_HEAD, SINCE
 from todo_api.features.changes.structs import ChangePage, ChangeQuery, TaskChange, TaskDeletion
 from todo_api.features.tasks.structs import Task
@@ -41,33 +42,40 @@ class Place(NamedTuple):
         return encode(Position((self.epoch, self.revision, self.start), self.id), me.encode())
 
 
+def place_of(me: str, cursor: str, loc: Sequence[str] = ("query", "cursor")) -> Place | None:
+    """The place in a cursor of `me`. None: the client has nothing yet.
+
+    Raises:
+        InvalidInput: the cursor is malformed, or another user's. `loc` is its place in the request.
+    """
+    try:
+        (epoch, revision, start), last = decode(cursor, _DECODER, me.encode())
+    except InvalidCursor:
+        message = "This cursor is not valid: send the `cursor` of a page of this user, or none"
+        raise InvalidInput([FieldError([*loc], message, "cursor_invalid")]) from None
+    return Place(epoch, revision, start, last) if revision >= 0 else None
+
+
 class ChangeRepository(OwnedRepository):
     async def page(self, query: ChangeQuery) -> ChangePage:
         """Returns the changes after the cursor. It does not wait.
 
         Raises:
             InvalidInput: the cursor is malformed, or another user's.
-            CursorExpired: deletions since the cursor are not known any more, or a backup was restored.
+            AccountErased: the account was erased after the token was issued.
+            CursorExpired: deletions since the cursor are not known any more, a backup was restored, or the account was
+                erased.
         """
-        place = self._place(query)
-        after = place or _NOTHING
-        values = {
-            "revision": after.revision,
-            "id": after.id,
-            # Without a cursor there is nothing to delete.
-            "removed_after": after.removed_after if place else _NEVER,
-            "limit": query.limit + 1,
-        }
-        records = await self.fetch(SINCE, **values)
-        if place is None and records[0][0] is None:
-            if records[0][1] is None:
-                return ChangePage([], _NOTHING.encoded(self.me), has_more=False, change_id=0)
-            await self.fetch(MAKE_HEAD)
-            records = await self.fetch(SINCE, **values)
-        revision, floor, epoch = records[0][0] or (0, 0, None)
-        if place is None:
-            after = Place(epoch or 0, -1, revision, _FIRST_ID)
-        elif place.epoch != epoch or not floor <= place.removed_after <= revision:
+        place = None if query.cursor is UNSET else place_of(self.me, query.cursor)
+        records = await self._since(place, query.limit + 1)
+        head = records[0][0]
+        if place is None and head is None:
+            return _empty_page(self.me)
+        if head is None:
+            raise CursorExpired
+        revision, floor, epoch, _ = head
+        after = place or Place(epoch, -1, revision, _FIRST_ID)
+        if place is not None and (place.epoch != epoch or not floor <= place.removed_after <= revision):
             raise CursorExpired
         rows = [record for record in records if record[1] is not None][: query.limit]
         has_more = len(records) > query.limit
@@ -81,16 +89,38 @@ class ChangeRepository(OwnedRepository):
             change_id=end,
         )
 
-    def _place(self, query: ChangeQuery) -> Place | None:
-        """None: the client has nothing yet."""
-        if query.cursor is UNSET:
-            return None
-        try:
-            (epoch, revision, start), last = decode(query.cursor, _DECODER, self.me.encode())
-        except InvalidCursor:
-            message = "This cursor is not valid: send the `cursor` of a page of this user, or none"
-            raise InvalidInput([FieldError(["query", "cursor"], message, "cursor_invalid")]) from None
-        return Place(epoch, revision, start, last) if revision >= 0 else None
+    async def end(self) -> ChangePage:
+        """Returns a page without changes. Its cursor stands for now.
+
+        Raises:
+            AccountErased: the account was erased after the token was issued.
+        """
+        ((head, *_), *_) = await self._since(None, 1)
+        if head is None:
+            return _empty_page(self.me)
+        revision, _, epoch, _ = head
+        cursor = Place(epoch, revision, revision, _LAST_ID).encoded(self.me)
+        return ChangePage([], cursor, has_more=False, change_id=revision)
+
+    async def _since(self, place: Place | None, most: int) -> list[asyncpg.Record]:
+        """Rows of `SINCE` after `place`. None: from the beginning, with a head row unless the user has no task."""
+        after = place or _NOTHING
+        values = {
+            "revision": after.revision,
+            "id": after.id,
+            # Without a cursor there is nothing to delete.
+            "removed_after": after.removed_after if place else _NEVER,
+            "limit": most,
+        }
+        records = await self.fetch(SINCE, **values)
+        head, revision, *_ = records[0]
+        if place is None and head is None and revision is not None:
+            await self.fetch(MAKE_HEAD)
+            records = await self.fetch(SINCE, **values)
+        state = records[0][0]
+        if state is not None and state[3]:
+            raise AccountErased
+        return records
 
 
 _NEVER: Final = 2**63 - 1
@@ -102,3 +132,8 @@ _NOTHING: Final = Place(0, -1, 0, _FIRST_ID)
 def _change(row: asyncpg.Record) -> TaskChange | TaskDeletion:
     _, _, removed, *columns = row
     return TaskDeletion(columns[0], columns[-1]) if removed else TaskChange(Task(*columns))
+
+
+def _empty_page(me: str) -> ChangePage:
+    """For a user who has no task and no head row."""
+    return ChangePage([], _NOTHING.encoded(me), has_more=False, change_id=0)

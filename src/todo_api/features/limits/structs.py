@@ -19,4 +19,5 @@ class Rate(Struct, frozen=True):
 
 class Limits(Struct, frozen=True):
     tasks: Usage
+    streams: Annotated[Usage, Meta(description="Open streams of events, in the worker that answers.")]
     rate: Annotated[Rate | None, Meta(description="Null if the operator set no limit.")]

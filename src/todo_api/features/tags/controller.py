@@ -13,7 +13,7 @@ from todo_api.openapi.document import error_responses
 
 
 def _tags(request: StrictRequest) -> TagRepository:
-    return TagRepository(UserSession(request.app.state.database, request.user))
+    return TagRepository(UserSession(request.app.state.database, request.user, request.auth))
 
 
 class TagController(Controller):

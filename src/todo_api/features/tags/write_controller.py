@@ -28,7 +28,9 @@ of the last of these changes. All tasks change, or none does. A repeated request
 
 
 def _tags(request: StrictRequest) -> TagWrites:
-    return TagWrites(UserSession(request.app.state.database, request.user), request.app.state.limits.history_days)
+    return TagWrites(
+        UserSession(request.app.state.database, request.user, request.auth), request.app.state.limits.kept_days
+    )
 
 
 def _name(request: StrictRequest) -> str:

@@ -11,8 +11,8 @@ from todo_api.features.tags.structs import TagWithUsage
 
 MOST_TASKS: Final = 5_000
 """Tasks that a write of a tag may change."""
-RENAME: Final = FunctionCall("rename_tag", "former", "successor", "folded", "most", "history_days")
-REMOVE: Final = FunctionCall("remove_tag", "former", "most", "history_days")
+RENAME: Final = FunctionCall("rename_tag", "former", "successor", "folded", "most", "kept_days")
+REMOVE: Final = FunctionCall("remove_tag", "former", "most", "kept_days")
 _ERRORS: Final[dict[str, type[ApiError]]] = {"missing": TagNotFound, "too_many": TooMany}
 """By outcome."""
 
@@ -24,9 +24,9 @@ class Written(NamedTuple):
 
 
 class TagWrites(OwnedRepository):
-    def __init__(self, session: UserSession, history_days: int) -> None:
+    def __init__(self, session: UserSession, kept_days: tuple[int, int]) -> None:
         super().__init__(session)
-        self.history_days = history_days
+        self.kept_days = kept_days
 
     async def rename(self, name: str, new_name: str) -> Written:
         """Renames the tag on all of its tasks. If the new name is a tag already, the two become one.
@@ -42,7 +42,7 @@ class TagWrites(OwnedRepository):
         return await self._write(REMOVE, former=name)
 
     async def _write(self, function: FunctionCall, **arguments: str) -> Written:
-        answer = await self.call(function, **arguments, most=MOST_TASKS, history_days=self.history_days)
+        answer = await self.call(function, **arguments, most=MOST_TASKS, kept_days=self.kept_days)
         outcome, change_id, usage_count = answer
         if error := _ERRORS.get(outcome):
             raise error

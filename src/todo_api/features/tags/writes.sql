@@ -29,36 +29,42 @@ end;
 $$;
 
 -- Logs a change of the tags of these tasks, which are still the old ones, and raises the versions of the tasks. They get
--- the revisions from `this` to `final`. No statement joins tables: without statistics, PostgreSQL could read all rows of
--- the one for each row of the other.
-create function log_retagging(me text, this bigint, final bigint, instant timestamptz, ids uuid[])
+-- the revisions from `this` to `final`. `dropped`: the tags that they lose. No statement joins tables: without statistics,
+-- PostgreSQL could read all rows of the one for each row of the other.
+create function log_retagging(me text, this bigint, final bigint, instant timestamptz, ids uuid[], dropped text[])
 returns void
 language plpgsql
 set search_path from current
 as $$
 declare
-  entries jsonb;
+  folds jsonb := folds_of_tags(me, dropped);
+  -- By the id of the task: `before`.
+  befores jsonb := (
+    select jsonb_object_agg(task_id, jsonb_build_object('tags', tags) || folds)
+    from
+      (
+        select task_id, array_agg(tag order by tag) as tags
+        from task_tags
+        where user_id = me and task_id = any (ids)
+        group by task_id
+      ) as task
+  );
+  -- By the id of the task: its revision.
+  revisions jsonb := (
+    select jsonb_object_agg(id, this - 1 + place)
+    from (select id, row_number() over (order by id) as place from unnest(ids) as id) as task
+  );
 begin
-  -- By the id of the task: its revision, and `before`.
-  select jsonb_object_agg(task_id, jsonb_build_array(final + 1 - place, jsonb_build_object('tags', names)))
-  into entries
-  from
-    (
-      select task_id, array_agg(tag order by tag) as names, row_number() over (order by task_id desc) as place
-      from task_tags
-      where user_id = me and task_id = any (ids)
-      group by task_id
-    ) as task;
   update heads set revision = final where user_id = me;
   insert into changes (user_id, revision, at, task_id, op, version, before, batch)
   select
     me,
-    (entries -> id::text -> 0)::bigint,
+    (revisions -> id::text)::bigint,
     instant,
     id,
     'change',
     version + 1,
-    entries -> id::text -> 1,
+    coalesce(befores -> id::text, '{"tags": []}' || folds),
     this
   from tasks
   where user_id = me and id = any (ids);
@@ -66,16 +72,8 @@ begin
   set
     updated_at = instant,
     version = version + 1,
-    -- As `fields_changed`, which cannot take the row of a shard: that has a type of its own.
-    field_versions = array[
-      coalesce(field_versions[1], version),
-      coalesce(field_versions[2], version),
-      coalesce(field_versions[3], version),
-      coalesce(field_versions[4], version),
-      coalesce(field_versions[5], version),
-      version + 1
-    ],
-    revision = (entries -> id::text -> 0)::bigint
+    field_versions = fields_changed(field_versions, version, '{"tags": []}', version + 1),
+    revision = (revisions -> id::text)::bigint
   where user_id = me and id = any (ids);
 end;
 $$;
@@ -90,7 +88,7 @@ create function replace_tag(
   folded text,
   most integer,
   counted boolean,
-  history_days integer
+  kept_days integer[]
 )
 returns tag_answer
 language plpgsql
@@ -115,7 +113,7 @@ begin
   end if;
   -- Replicas of the first release lock the task and not the head, so the tasks are locked too.
   perform id from tasks where user_id = me and id = any (ids) order by id for no key update;
-  perform log_retagging(me, this, final, instant, ids);
+  perform log_retagging(me, this, final, instant, ids, array[former]);
   if successor is null then
     needless := ids;
   else
@@ -129,7 +127,7 @@ begin
     perform count_tasks(me, instant);
   end if;
   for turn in 1..(final / 32 - (this - 1) / 32)::integer loop
-    perform sweep_changes(me, instant, history_days);
+    perform sweep_changes(me, instant, kept_days);
   end loop;
   answer.outcome := 'changed';
   answer.change_id := final;
@@ -140,7 +138,15 @@ $$;
 
 -- Renames the tag on all of its tasks. If the new name is a tag already, the two become one.
 -- Outcomes: changed; same (it is the same name); missing (no task has the tag); too_many (more than `most` tasks have it).
-create function rename_tag(me text, former text, successor text, folded text, most integer, history_days integer)
+create function rename_tag(
+  me text,
+  issued timestamptz,
+  former text,
+  successor text,
+  folded text,
+  most integer,
+  kept_days integer[]
+)
 returns tag_answer
 language plpgsql
 set search_path from current
@@ -150,9 +156,13 @@ declare
   counted integer;
   answer tag_answer;
 begin
-  select revision + 1, pending into this, counted from heads where user_id = me for update;
+  select revision + 1, pending
+  into this, counted
+  from heads
+  where user_id = me and (erased_at is null or erased_at < issued)
+  for update;
   if not found then
-    this := make_head(me);
+    this := make_head(me, issued);
   end if;
   if former = successor then
     answer.usage_count := (select count(*)::integer from task_tags where user_id = me and tag = former);
@@ -162,12 +172,12 @@ begin
     end;
     return answer;
   end if;
-  return replace_tag(me, this, former, successor, folded, most, counted is not null, history_days);
+  return replace_tag(me, this, former, successor, folded, most, counted is not null, kept_days);
 end;
 $$;
 
 -- Takes the tag off all of its tasks. Outcomes: changed, missing and too_many, as in `rename_tag`.
-create function remove_tag(me text, former text, most integer, history_days integer)
+create function remove_tag(me text, issued timestamptz, former text, most integer, kept_days integer[])
 returns tag_answer
 language plpgsql
 set search_path from current
@@ -176,10 +186,14 @@ declare
   this bigint;
   counted integer;
 begin
-  select revision + 1, pending into this, counted from heads where user_id = me for update;
+  select revision + 1, pending
+  into this, counted
+  from heads
+  where user_id = me and (erased_at is null or erased_at < issued)
+  for update;
   if not found then
-    this := make_head(me);
+    this := make_head(me, issued);
   end if;
-  return replace_tag(me, this, former, null, null, most, counted is not null, history_days);
+  return replace_tag(me, this, former, null, null, most, counted is not null, kept_days);
 end;
 $$;

@@ -1,19 +1,16 @@
 """/api/{user_id}/tasks"""
 
-from typing import Final
-from uuid import UUID
-
-import msgspec
 from litestar import Controller, delete, get, patch, post, put
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET
 
 from todo_api.db.session import UserSession
-from todo_api.errors import LimitReached, TaskDeleted, TaskNotFound
+from todo_api.errors import LimitReached, TaskDeleted
+from todo_api.features.tasks.calls import Written
 from todo_api.features.tasks.examples import STALE, TAKEN
 from todo_api.features.tasks.list_parameters import TaskQuery
 from todo_api.features.tasks.list_repository import TaskList
-from todo_api.features.tasks.repository import TaskRepository, Written
+from todo_api.features.tasks.repository import TaskRepository
 from todo_api.features.tasks.structs import (
     Completion,
     Task,
@@ -25,6 +22,7 @@ from todo_api.features.tasks.structs import (
 )
 from todo_api.http.conditional import etag_matches, idempotency_key, known_states, version_tag, versions_to_match
 from todo_api.http.dispatch import DirectDispatch
+from todo_api.http.path import task_id_of
 from todo_api.http.request import StrictRequest
 from todo_api.http.response import JsonResponse, list_or_304, not_modified
 from todo_api.openapi.document import error_responses
@@ -47,25 +45,19 @@ in common, `changed` names all fields. `completed` sets the completion. `complet
 must be well-formed, and are not used.
 """.strip()
 
-_UUID_CHARACTERS: Final = 36
+
+_DELETE = """
+The task goes to the trash: `restoreTask` brings it back. After the days of the trash (30, unless the operator changed
+it; 0 deletes at once) it is deleted for good. With `If-Match` only the given version is deleted.
+""".strip()
 
 
 def _tasks(request: StrictRequest) -> TaskRepository:
-    return TaskRepository(UserSession(request.app.state.database, request.user), request.app.state.limits)
+    return TaskRepository(UserSession(request.app.state.database, request.user, request.auth), request.app.state.limits)
 
 
 def _list(request: StrictRequest) -> TaskList:
-    return TaskList(UserSession(request.app.state.database, request.user))
-
-
-def _id(task_id: str) -> UUID:
-    """`task_id` as a UUID. A malformed id is an unknown id: 404."""
-    if len(task_id) != _UUID_CHARACTERS:
-        raise TaskNotFound
-    try:
-        return msgspec.convert(task_id, UUID)
-    except msgspec.ValidationError:
-        raise TaskNotFound from None
+    return TaskList(UserSession(request.app.state.database, request.user, request.auth))
 
 
 def _merges(request: StrictRequest) -> bool:
@@ -141,7 +133,7 @@ class TaskController(Controller):
         opt={"headers": ["If-None-Match"]},
     )
     async def get_task(self, task_id: FromPath[str], request: StrictRequest) -> JsonResponse[Task]:
-        return _task_or_304(await _tasks(request).get(_id(task_id)), request)
+        return _task_or_304(await _tasks(request).get(task_id_of(task_id)), request)
 
     @patch(
         "/{task_id:str}",
@@ -158,7 +150,7 @@ class TaskController(Controller):
         request: StrictRequest,
     ) -> JsonResponse[Task]:
         if_match = versions_to_match(request.scope)
-        return _changed(await _tasks(request).change(_id(task_id), data, if_match, merge=_merges(request)))
+        return _changed(await _tasks(request).change(task_id_of(task_id), data, if_match, merge=_merges(request)))
 
     @put(
         "/{task_id:str}",
@@ -174,7 +166,7 @@ class TaskController(Controller):
         data: JSONBody[TaskPut],
         request: StrictRequest,
     ) -> JsonResponse[Task]:
-        uuid = _id(task_id)
+        uuid = task_id_of(task_id)
         if_match = data.versions_to_match(versions_to_match(request.scope))
         data.check_path(request.user, uuid)
         return _changed(await _tasks(request).change(uuid, data, if_match, merge=_merges(request)))
@@ -183,12 +175,12 @@ class TaskController(Controller):
         "/{task_id:str}",
         operation_id="deleteTask",
         summary="Delete a task",
-        description="With `If-Match` only the given version is deleted.",
+        description=_DELETE,
         responses=error_responses(400, 401, 403, 404),
         opt={"headers": ["If-Match"], "extra_responses": [STALE]},
     )
     async def delete_task(self, task_id: FromPath[str], request: StrictRequest) -> JsonResponse[None]:
-        return _removed(await _tasks(request).remove(_id(task_id), versions_to_match(request.scope)))
+        return _removed(await _tasks(request).remove(task_id_of(task_id), versions_to_match(request.scope)))
 
     @patch(
         "/{task_id:str}/complete",
@@ -206,5 +198,6 @@ class TaskController(Controller):
     ) -> JsonResponse[Task]:
         if_match = versions_to_match(request.scope)
         if data is None or data.completed is UNSET:
-            return _changed(await _tasks(request).toggle(_id(task_id), if_match))
-        return _changed(await _tasks(request).change(_id(task_id), TaskUpdate(completed=data.completed), if_match))
+            return _changed(await _tasks(request).toggle(task_id_of(task_id), if_match))
+        change = TaskUpdate(completed=data.completed)
+        return _changed(await _tasks(request).change(task_id_of(task_id), change, if_match))

@@ -1,69 +1,34 @@
 """One user's tasks. Each operation is one statement: a select, or a call of a function of writes.sql."""
 
-from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
-from msgspec import UNSET
 
-from todo_api.db.casefold import fold, fold_title
+from todo_api.config.limits import DEFAULT_LIMITS, Limits
 from todo_api.db.owned import OwnedRepository
 from todo_api.db.session import UserSession
 from todo_api.db.statement import FunctionCall
-from todo_api.errors import ApiError, IdempotencyKeyReused, IdTaken, LimitReached, TaskDeleted, TaskNotFound
-from todo_api.features.tasks import preconditions, reads
-from todo_api.features.tasks.columns import PRIORITY_NUMBER
+from todo_api.errors import TaskNotFound
+from todo_api.features.tasks import calls, reads
+from todo_api.features.tasks.calls import Arguments, Versions, Written, written
 from todo_api.features.tasks.idempotency import as_created, fingerprint
-from todo_api.features.tasks.structs import TakenId, Task, TaskCreate, TaskUpdate
+from todo_api.features.tasks.structs import Task, TaskCreate, TaskUpdate
 
 _CREATE: Final = (
-    "new_id", "own_id", "sent", "names", "folded", "key_sent", "print", "most", "history_days"
+    "new_id", "own_id", "sent", "names", "folded", "key_sent", "print", "most", "kept_days"
 )  # fmt: skip
 CREATE: Final = FunctionCall("create_task", *_CREATE, repeatable=True)
 """The id is made here, so a second run meets the task or the key of the first one."""
 CREATE_WITH_ID: Final = FunctionCall("create_task", *_CREATE)
 """The client made the id. A second run could not tell its own task from one that was there before."""
-CHANGE: Final = FunctionCall(
-    "change_task", "which", "sent", "names", "folded", "versions_sent", "merge", "history_days"
-)
-REMOVE: Final = FunctionCall("remove_task", "which", "versions_sent", "history_days")
-
-_ERRORS: Final[dict[str, type[ApiError]]] = {
-    "key_reused": IdempotencyKeyReused,
-    "limit_reached": LimitReached,
-    "missing": TaskNotFound,
-    "task_deleted": TaskDeleted,
-}
-"""By outcome."""
-
-_INFINITIES: Final = {date.min: "-infinity", date.max: "infinity"}
-"""The driver reads and writes these two dates so, in filters too."""
-
-Versions = frozenset[int] | None
-
-
-class Limits(NamedTuple):
-    """How much is kept of each user."""
-
-    tasks: int = 100_000
-    history_days: int = 30
-
-
-_DEFAULT_LIMITS: Final = Limits()
-
-
-class Written(NamedTuple):
-    task: Task
-    change_id: int | None
-    """The revision of the change; None if nothing was written."""
-    replayed: bool = False
-    """The task was created before, under the same key. `task` and `change_id` are what they were then."""
+CHANGE: Final = FunctionCall("change_task", "which", "sent", "names", "folded", "versions_sent", "merge", "kept_days")
+REMOVE: Final = FunctionCall("remove_task", "which", "versions_sent", "kept_days")
 
 
 class TaskRepository(OwnedRepository):
-    def __init__(self, session: UserSession, limits: Limits = _DEFAULT_LIMITS) -> None:
+    def __init__(self, session: UserSession, limits: Limits = DEFAULT_LIMITS) -> None:
         super().__init__(session)
         self.limits = limits
 
@@ -82,34 +47,21 @@ class TaskRepository(OwnedRepository):
             IdempotencyKeyReused: the key came with another task before.
             TaskDeleted: the task that the key created was deleted since.
         """
-        own_id = task.id is not UNSET
-        new_id = task.id if task.id is not UNSET else uuid4()
-        sent = {
-            "title": task.title,
-            "description": task.description,
-            "completed": task.completed,
-            "priority": task.priority,
-            "due_date": task.due_date,
-        }
-        outcome, change_id, _, *columns = await self._write(
+        arguments = calls.creation(task, uuid4())
+        own_id, new_id = arguments["own_id"], arguments["new_id"]
+        answer = await self._write(
             CREATE_WITH_ID if own_id else CREATE,
-            new_id=new_id,
-            own_id=own_id,
-            sent=_columns(sent),
-            names=task.tags,
-            folded=[fold(tag) for tag in task.tags],
+            **arguments,
             key_sent=key,
             print=None if key is None else fingerprint(task),
             most=self.limits.tasks,
         )
-        made = Task(*columns)
-        if outcome == "id_taken":
-            raise IdTaken(TakenId(made if change_id is not None else None))
-        if outcome != "replayed":
-            return Written(made, change_id)
+        made = written(answer)
+        if answer["outcome"] != "replayed":
+            return made
+        kept = as_created(self.me, task, answer["id"], answer["created_at"])
         # A task that this call made, and met again after a lost response, is not a replay.
-        replayed = own_id or made.id != new_id
-        return Written(as_created(self.me, task, made.id, made.created_at), change_id, replayed=replayed)
+        return Written(kept, made.change_id, replayed=own_id or kept.id != new_id)
 
     async def change(
         self, task_id: UUID, task: TaskUpdate, if_match: Versions = None, *, merge: bool = False
@@ -121,60 +73,25 @@ class TaskRepository(OwnedRepository):
         Raises:
             TaskNotFound, StaleVersion: the other changes raise these, too.
         """
-        sent = task.sent()
-        tags: list[str] | None = sent.pop("tags", None)
-        return await self._change(task_id, sent, tags, if_match, merge=merge)
+        return await self._change(task_id, calls.change(task), if_match, merge=merge)
 
     async def toggle(self, task_id: UUID, if_match: Versions = None) -> Written:
-        return await self._change(task_id, {"toggle": True}, None, if_match, merge=False)
+        return await self._change(task_id, calls.toggle(), if_match, merge=False)
 
     async def remove(self, task_id: UUID, if_match: Versions = None) -> Written:
-        """Deletes the task, and returns it as it was."""
-        return _written(await self._write(REMOVE, which=task_id, versions_sent=_list(if_match)), if_match)
+        """Puts the task into the trash, and returns it as it was."""
+        return written(await self._write(REMOVE, which=task_id, versions_sent=_list(if_match)), if_match)
 
-    async def _change(
-        self, task_id: UUID, sent: dict[str, Any], tags: list[str] | None, if_match: Versions, *, merge: bool
-    ) -> Written:
-        answer = await self._write(
-            CHANGE,
-            which=task_id,
-            sent=_columns(sent),
-            names=tags,
-            folded=None if tags is None else [fold(tag) for tag in tags],
-            versions_sent=_list(if_match),
-            merge=merge,
-        )
-        return _written(answer, if_match)
+    async def _change(self, task_id: UUID, arguments: Arguments, if_match: Versions, *, merge: bool) -> Written:
+        answer = await self._write(CHANGE, which=task_id, **arguments, versions_sent=_list(if_match), merge=merge)
+        return written(answer, if_match)
 
     async def _write(self, function: FunctionCall, **arguments: Any) -> asyncpg.Record:
         """The function's answer: outcome, revision, versions of the fields, and the columns of a Task."""
-        answer = await self.call(function, **arguments, history_days=self.limits.history_days)
-        if error := _ERRORS.get(answer[0]):
-            raise error
-        return answer
-
-
-def _written(answer: asyncpg.Record, if_match: Versions) -> Written:
-    outcome, change_id, versions, *columns = answer
-    task = Task(*columns)
-    if outcome == "stale":
-        raise preconditions.refusal(task, versions, if_match or frozenset())
-    return Written(task, change_id)
+        if "sent" in arguments:
+            arguments["sent"] = msgspec.json.encode(arguments["sent"]).decode()
+        return await self.call(function, **arguments, kept_days=self.limits.kept_days)
 
 
 def _list(if_match: Versions) -> list[int] | None:
     return None if if_match is None else list(if_match)
-
-
-def _columns(sent: dict[str, Any]) -> str:
-    """The fields as the functions take them: JSON, with the folded texts for searching and sorting."""
-    columns = dict(sent)
-    if "priority" in sent:
-        columns["priority"] = PRIORITY_NUMBER[sent["priority"]]
-    if "title" in sent:
-        columns["title_folded"] = fold_title(sent["title"])
-    if "description" in sent:
-        columns["description_folded"] = fold(sent["description"] or "")
-    if sent.get("due_date") in _INFINITIES:
-        columns["due_date"] = _INFINITIES[sent["due_date"]]
-    return msgspec.json.encode(columns).decode()

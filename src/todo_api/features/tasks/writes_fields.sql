@@ -55,8 +55,9 @@ as $$
     end;
 $$;
 
--- The version in which each field changed last, in the order of FIELDS in fields.py. `old`: as from `differences`.
-create function fields_changed(was tasks, old jsonb, new_version integer)
+-- The version in which each field changed last, in the order of FIELDS in fields.py. `versions` and `was_version`: those
+-- of the task before; `old`: as from `differences`. It takes no row: that of a shard would have a type of its own.
+create function fields_changed(versions integer[], was_version integer, old jsonb, new_version integer)
 returns integer[]
 language sql
 immutable
@@ -65,27 +66,27 @@ as $$
     array[
       case
         when old ? 'title' then new_version
-        else coalesce(was.field_versions[1], was.version)
+        else coalesce(versions[1], was_version)
       end,
       case
         when old ? 'description' then new_version
-        else coalesce(was.field_versions[2], was.version)
+        else coalesce(versions[2], was_version)
       end,
       case
         when old ? 'completed_at' then new_version
-        else coalesce(was.field_versions[3], was.version)
+        else coalesce(versions[3], was_version)
       end,
       case
         when old ? 'priority' then new_version
-        else coalesce(was.field_versions[4], was.version)
+        else coalesce(versions[4], was_version)
       end,
       case
         when old ? 'due_date' then new_version
-        else coalesce(was.field_versions[5], was.version)
+        else coalesce(versions[5], was_version)
       end,
       case
         when old ? 'tags' then new_version
-        else coalesce(was.field_versions[6], was.version)
+        else coalesce(versions[6], was_version)
       end
     ];
 $$;

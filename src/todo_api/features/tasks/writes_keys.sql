@@ -2,7 +2,8 @@
 
 -- Claims the key for the task `new_id`, and deletes some old keys. The outcome is null if the key was free or older than
 -- seven days. Otherwise it is replayed, key_reused (with another request) or task_deleted, and `id`, `created_at` and
--- `change_id` are those of the task that the key created.
+-- `change_id` are those of the task that the key created. `new_id`: all zeros for a request that is not about one task; of
+-- a batch, an id of the call.
 create function claim_key(me text, key_sent text, print bytea, new_id uuid, instant timestamptz, this bigint)
 returns task_answer
 language plpgsql
@@ -20,7 +21,9 @@ begin
       fingerprint = excluded.fingerprint,
       task_id = excluded.task_id,
       created_at = excluded.created_at,
-      revision = excluded.revision
+      revision = excluded.revision,
+      conflicts = null,
+      answers = null
     where present.created_at <= expired;
   if found then
     delete from idempotency_keys
@@ -34,6 +37,8 @@ begin
   select * into kept from idempotency_keys where user_id = me and key = key_sent;
   answer.outcome := case
     when kept.fingerprint <> print then 'key_reused'
+    when kept.task_id = '00000000-0000-0000-0000-000000000000' then 'replayed'
+    when kept.answers is not null then 'replayed'
     when exists (select from tasks where user_id = me and id = kept.task_id) then 'replayed'
     else 'task_deleted'
   end;

@@ -9,7 +9,11 @@ as $$
 begin
   for place in 1..cardinality(names) loop
     continue when names[place] = any (had);
-    insert into tags (user_id, name, name_folded) values (me, names[place], folded[place]) on conflict do nothing;
+    -- Most tags exist. A query costs less than an insert that meets a conflict.
+    perform from tags where user_id = me and name = names[place];
+    if not found then
+      insert into tags (user_id, name, name_folded) values (me, names[place], folded[place]) on conflict do nothing;
+    end if;
     insert into task_tags (user_id, task_id, tag) values (me, which, names[place]);
   end loop;
 end;
@@ -33,29 +37,37 @@ begin
 end;
 $$;
 
--- Replaces the tags that the task had by those in `names`.
+-- Replaces the tags that the task had by those in `names`. Returns the `folds_of_tags` of those that it had.
 create function change_tags(me text, which uuid, had text[], names text[], folded text[], instant timestamptz)
-returns void
+returns jsonb
 language plpgsql
 set search_path from current
 as $$
+declare
+  folds jsonb := '{}'::jsonb;
 begin
+  if cardinality(had) > 0 then
+    folds := folds_of_tags(me, had);
+  end if;
   perform link_tags(me, which, had, names, folded);
   perform unlink_tags(me, which, had, names, instant);
+  return folds;
 end;
 $$;
 
--- Inserts the task. Returns its row, or null if the id is taken.
-create function insert_task(me text, new_id uuid, sent jsonb, instant timestamptz, this bigint)
+-- Inserts the task with the columns in `content`, and `completed`; a column that is missing has the value of a new task.
+-- Returns its row, or null if the id is taken.
+create function insert_task(me text, new_id uuid, content jsonb, instant timestamptz, this bigint)
 returns tasks
 language plpgsql
 set search_path from current
 as $$
 declare
-  task tasks := jsonb_populate_record(null::tasks, sent);
+  task tasks := jsonb_populate_record(null::tasks, content);
 begin
   task.completed_at := case
-    when (sent -> 'completed')::boolean then instant
+    when (content -> 'completed')::boolean then instant
+    else task.completed_at
   end;
   insert into tasks
     (
@@ -69,6 +81,7 @@ begin
       created_at,
       updated_at,
       version,
+      field_versions,
       title_folded,
       description_folded,
       revision
@@ -79,14 +92,15 @@ begin
       new_id,
       task.title,
       task.description,
-      task.priority,
+      coalesce(task.priority, 2),
       task.due_date,
       task.completed_at,
+      coalesce(task.created_at, instant),
       instant,
-      instant,
-      1,
+      coalesce(task.version, 1),
+      task.field_versions,
       task.title_folded,
-      task.description_folded,
+      coalesce(task.description_folded, ''),
       this
     )
   on conflict (user_id, id) do nothing
@@ -98,7 +112,7 @@ $$;
 
 -- Writes the columns of a task that a client can change, and its version. `texts`: the title or the description, too.
 -- Without them PostgreSQL need not compute the stems again.
-create function update_task(me text, task tasks, fields integer[], this bigint, texts boolean)
+create function update_task(me text, task tasks, this bigint, texts boolean)
 returns void
 language plpgsql
 set search_path from current
@@ -116,7 +130,7 @@ begin
       completed_at = task.completed_at,
       updated_at = task.updated_at,
       version = task.version,
-      field_versions = fields,
+      field_versions = task.field_versions,
       revision = this
     where user_id = me and id = task.id;
   else
@@ -127,7 +141,7 @@ begin
       completed_at = task.completed_at,
       updated_at = task.updated_at,
       version = task.version,
-      field_versions = fields,
+      field_versions = task.field_versions,
       revision = this
     where user_id = me and id = task.id;
   end if;
