@@ -37,10 +37,19 @@ _KILL: Final = (
 )
 
 
+class PatientDevice(Device):
+    """It reads again while the service refuses, as it may when connections are killed on a busy machine."""
+
+    def answer(self, parameters: dict[str, int | str]) -> httpx.Response:
+        while (answer := super().answer(parameters)).status_code == 503:
+            time.sleep(0.2)
+        return answer
+
+
 class RandomDevice:
     def __init__(self, service: Service, user: str, seed: str) -> None:
         self.person = Person(service.url, user)
-        self.copy = Device(self.person, limit=500)
+        self.copy = PatientDevice(self.person, limit=500)
         self.chance = random.Random(seed)
         self.removed: list[str] = []
         self.counts: Counter[str] = Counter()
@@ -138,7 +147,7 @@ def main() -> None:
             time.sleep(5)  # requests whose connection was cut end
             for device in devices:
                 counts.update(device.counts)
-                fresh = Device(device.person, limit=500)
+                fresh = PatientDevice(device.person, limit=500)
                 fresh.sync()
                 device.copy.sync()
                 assert device.copy.tasks == fresh.tasks, "a device has not what the service has"

@@ -3,6 +3,7 @@
 import threading
 import time
 
+import httpx
 import pytest
 
 from tests.architecture.test_migrations import run
@@ -27,7 +28,7 @@ class Device:
         parameters: dict[str, int | str] = {**self.parameters}
         if self.cursor is not None:
             parameters["cursor"] = self.cursor
-        answer = self.person.get("changes", params=parameters)
+        answer = self.answer(parameters)
         assert answer.status_code == 200, answer.text
         assert answer.headers["cache-control"] == "no-store"
         page: Json = answer.json()
@@ -39,6 +40,9 @@ class Device:
         self.cursor = page["cursor"]
         self.pages.append(page)
         return page
+
+    def answer(self, parameters: dict[str, int | str]) -> httpx.Response:
+        return self.person.get("changes", params=parameters)
 
 
 def held(person: Person) -> dict[str, Json]:
