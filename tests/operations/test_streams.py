@@ -56,6 +56,7 @@ def test_streams_events_and_lag_are_measured_and_the_time_of_a_stream_is_not_a_l
     with ExitStack() as stack:
         ann = stack.enter_context(somebody(metered, fresh_user("ann")))
         until(lambda: scrape(metered).get("todo_api_streams") == 0)
+        time.sleep(1.5)  # a worker publishes its counts once a second
         before = scrape(metered)
         streams = [stack.enter_context(streaming(ann)) for _ in range(4)]
         for events in streams:
